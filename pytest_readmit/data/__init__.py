@@ -1,0 +1,1 @@
+"""Rows and distributions; the only room that knows where data lives."""

@@ -1,0 +1,198 @@
+"""Open a dataset: the source kinds, built in or by entry point, and the rows that the suite keeps."""
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pytest_readmit.data.dataset import Dataset, mature
+from pytest_readmit.data.files import FileTable
+from pytest_readmit.data.frames import FrameTable
+from pytest_readmit.data.paths import Files, find_files
+from pytest_readmit.data.roles import Roles, clashes_of, fields_of
+from pytest_readmit.data.store import Kind, Rows, Store
+from pytest_readmit.data.table import Table
+from pytest_readmit.data.where import check_where
+from pytest_readmit.errors import DataError, MissingExtra, ReadmitError, counted, did_you_mean
+
+GROUP = "readmit.sources"
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds", "w": "weeks"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """
+    Where a dataset is, and which of its rows count.
+
+    Args:
+        kind: "path", "frame", or the registered name of a source such as "demo".
+        value: The path, or what the source is to open.
+        base: The folder that relative paths start from.
+        read: format, delimiter, header, encoding, null_values, types.
+        rename: Old column names to new ones.
+        where: One expression over a row; ``$NAME`` stands for a bound value.
+        parameters: The bound values.
+        matured: ``{horizon: "30d", index_time: COLUMN}``.
+        as_of: "Today" for `matured`; None for the run's UTC date.
+        frame: The frame of kind "frame".
+    """
+
+    kind: str
+    value: str
+    base: Path
+    read: Mapping[str, Any] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict)
+    where: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    matured: Mapping[str, Any] | None = None
+    as_of: date | None = None
+    frame: Any = None
+
+
+def open_dataset(name: str, spec: SourceSpec, roles: Roles, *, like: Dataset | None = None) -> Dataset:
+    """
+    Open a dataset; columns are read when they are asked for.
+
+    Args:
+        name: As the suite calls it.
+        spec: Where it is.
+        roles: The suite's `columns:`.
+        like: The reference, whose types and kinds hold here too.
+
+    Raises:
+        DataError: It cannot be had, or no row is left.
+        MissingExtra: Its format needs a package that is not installed.
+    """
+    table = _open_table(spec, like)
+    try:
+        if table.rows == 0:
+            raise DataError(f"{table.shown} holds 0 rows")
+        keep, flow = _kept_rows(table, spec)
+        store = Store(table, roles.patient)
+        theirs = like.fields if like is not None else None
+        fields = fields_of(table, roles, theirs, kinds_of(spec.read.get("types"), table.names, table.shown))
+        clashes = clashes_of(fields, table, roles, theirs)
+        return Dataset(name, store, roles, fields, Rows(store, keep), flow, clashes)
+    except BaseException:
+        table.close()
+        raise
+
+
+def kinds_of(types: Any, names: Sequence[str], shown: str) -> dict[str, Kind]:
+    """
+    Return the kinds that `read: {types: ...}` names.
+
+    Raises:
+        DataError: A column that is not there, or an unknown kind.
+    """
+    kinds: dict[str, Kind] = {}
+    for name, kind in dict(types or {}).items():
+        if name not in names:
+            raise DataError(
+                f"{shown}: read.types names {name!r}, which is no column{did_you_mean(name, names)}"
+            )
+        if kind not in ("numerical", "categorical", "time"):
+            raise DataError(f"{shown}: read.types: {kind!r} is not one of numerical, categorical, time")
+        kinds[name] = kind
+    return kinds
+
+
+def _open_table(spec: SourceSpec, like: Dataset | None) -> Table:
+    if spec.kind == "frame":
+        return FrameTable(spec.frame, spec.value or "frame", spec.rename)
+    if spec.kind == "path":
+        files = find_files(spec.value, spec.base, spec.read.get("format"))
+        if files.format == "feather":
+            return _open_feather(files, spec)
+        return FileTable(files, spec.read, spec.rename, like.families() if like is not None else None)
+    return FrameTable(_open_registered(spec.kind, spec.value), f"{spec.kind}: {spec.value}", spec.rename)
+
+
+def _open_feather(files: Files, spec: SourceSpec) -> Table:
+    try:
+        import pyarrow as pa
+        from pyarrow import feather
+    except ImportError:
+        raise MissingExtra("reading Feather and Arrow files", "arrow") from None
+    from pytest_readmit.data.versions import sha256_files
+
+    try:
+        parts = [feather.read_table(path, memory_map=True) for path in files.paths]
+        whole = pa.concat_tables(parts)
+    except pa.ArrowInvalid:
+        raise DataError(
+            f"{files.shown} is no readable Arrow file, or its parts differ; fetch it again"
+        ) from None
+    return FrameTable(whole, files.shown, spec.rename, digest=lambda: sha256_files(files.paths, files.root))
+
+
+@functools.lru_cache(maxsize=8)
+def _open_registered(kind: str, value: str) -> Mapping[str, np.ndarray]:
+    from importlib.metadata import entry_points
+
+    known = {point.name: point for point in entry_points(group=GROUP)}
+    if kind not in known:
+        raise DataError(
+            f"unknown kind of source {kind!r}{did_you_mean(kind, ('path', *known))} "
+            f"(known: {', '.join(sorted(('path', *known)))})"
+        )
+    try:
+        opened: Mapping[str, np.ndarray] = known[kind].load()(value)
+    except ReadmitError:
+        raise
+    except Exception as error:  # anybody's source; its text could quote the data
+        raise DataError(f"the source {kind!r} failed ({type(error).__name__})") from None
+    return opened
+
+
+def _kept_rows(table: Table, spec: SourceSpec) -> tuple[np.ndarray | None, dict[str, int]]:
+    """Return which rows `where` and `matured` keep, and how many are left after each."""
+    flow = {"read": table.rows, "where": table.rows, "matured": table.rows}
+    keep: np.ndarray | None = None
+    if spec.where is not None:
+        columns = check_where(table.engine, spec.where, table.names, spec.parameters, table.shown)
+        used = {name: value for name, value in spec.parameters.items() if f"${name}" in spec.where}
+        keep = table.select(spec.where, columns, used)
+        flow["where"] = flow["matured"] = int(np.count_nonzero(keep))
+        if not flow["where"]:
+            raise DataError(f"{table.shown}: where keeps 0 of {counted(table.rows)} rows")
+    if spec.matured is not None:
+        index_time, horizon = _maturity(spec.matured, table)
+        old = mature(table, index_time, horizon, spec.as_of or datetime.now(UTC).date())
+        keep = old if keep is None else keep & old
+        flow["matured"] = int(np.count_nonzero(keep))
+        if not flow["matured"]:
+            raise DataError(
+                f"{table.shown}: none of {counted(flow['where'])} rows is old enough for its outcome "
+                "to be known (matured)"
+            )
+    return (None if keep is None or keep.all() else keep), flow
+
+
+def _maturity(matured: Mapping[str, Any], table: Table) -> tuple[str, timedelta]:
+    index_time = str(matured.get("index_time"))
+    if index_time not in table.names:
+        raise DataError(
+            f"{table.shown}: matured.index_time names {index_time!r}, which is no column"
+            f"{did_you_mean(index_time, table.names)}"
+        )
+    horizon = matured.get("horizon")
+    return index_time, horizon if isinstance(horizon, timedelta) else duration(str(horizon))
+
+
+def duration(text: str) -> timedelta:
+    """
+    Return a duration such as "30d" or "12h".
+
+    Raises:
+        DataError: It is none.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([dhmsw])\s*", text)
+    if found is None:
+        raise DataError(f"{text!r} is not a duration; write 30d or 12h")
+    return timedelta(**{_UNITS[found[2]]: float(found[1])})
