@@ -1,0 +1,117 @@
+"""An Effect and what was compared make a Claim: the words, the counts and the report's picture."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_readmit import Claim, Context, DataError, Direction
+
+if TYPE_CHECKING:
+    from pytest_readmit.stats.distribution import Distribution
+    from pytest_readmit.stats.effect import Effect
+    from pytest_readmit.stats.proportion import Proportion
+
+
+def figure(value: float) -> str:
+    """Return a number to three significant digits."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage to three significant digits."""
+    return f"{100 * share:.3g}%"
+
+
+def went(reference: float, current: float) -> str:
+    """Return a change of a share in words."""
+    return f"from {percent(reference)} to {percent(current)}"
+
+
+def change(reference: float, current: float) -> dict[str, float | None]:
+    """Return what the record says of a change; no relative change from nothing."""
+    return {
+        "reference": reference,
+        "current": current,
+        "change": current - reference,
+        "relative_change": (current - reference) / abs(reference) if reference else None,
+    }
+
+
+def of_effect(effect: "Effect", **facts: Any) -> Claim:
+    """Return a Claim that answers as the effect does; `facts` are the Claim's other fields."""
+    return Claim(
+        estimate=float(effect.estimate),
+        bounds=effect.bounds,
+        p_beyond=effect.p_beyond,
+        p_below=effect.p_below,
+        p_null=None if effect.p_null is None else float(effect.p_null),
+        projected=effect.projected,
+        **facts,
+    )
+
+
+def of_distributions(
+    effect: "Effect",
+    reference: "Distribution",
+    current: "Distribution",
+    context: Context,
+    *,
+    notes: Sequence[str] = (),
+    details: Mapping[str, Any] | None = None,
+    **facts: Any,
+) -> Claim:
+    """Return the Claim of an effect between two distributions, with both drawn for the report."""
+    from pytest_readmit.stats import histogram
+
+    drawn: dict[str, Any] = {"histogram": histogram.picture(reference, current, min_cell=context.min_cell)}
+    drawn |= dict(effect.details) | dict(details or {})
+    if notes:
+        drawn["notes"] = list(notes)
+    return of_effect(
+        effect,
+        n_reference=reference.n,
+        n_current=current.n,
+        units_reference=reference.units,
+        units_current=current.units,
+        details=drawn,
+        **facts,
+    )
+
+
+def of_shares(
+    effect: "Effect",
+    reference: "Proportion",
+    current: "Proportion",
+    *,
+    details: Mapping[str, Any] | None = None,
+    **facts: Any,
+) -> Claim:
+    """Return the Claim of an effect between the shares of two datasets."""
+    return of_effect(
+        effect,
+        n_reference=int(reference.rows),
+        n_current=int(current.rows),
+        units_reference=reference.units,
+        units_current=current.units,
+        details={**change(reference.share, current.share), **(details or {})},
+        **facts,
+    )
+
+
+def limit_of(most: float, direction: Direction) -> dict[str, Any]:
+    """Return a Claim's limit and direction for a signed change that may be at most `most`."""
+    if direction == "up":
+        return {"limit": most, "direction": "at_most"}
+    if direction == "down":
+        return {"limit": -most, "direction": "at_least"}
+    return {"limit": (-most, most), "direction": "within"}
+
+
+def need_rows(dataset: str, source: str, rows: float) -> None:
+    """
+    Hold a dataset to at least one row.
+
+    Raises:
+        DataError: If it has none.
+    """
+    if rows == 0:
+        raise DataError(f"{dataset} ({source}) has 0 rows")

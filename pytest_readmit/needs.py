@@ -1,0 +1,74 @@
+"""What the entries of a suite ask for, and whether suite and run give it."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from pytest_readmit.errors import Problem, did_you_mean
+from pytest_readmit.registry import CheckSpec, Registry
+from pytest_readmit.suite import Entry, Suite
+
+
+def problems(suites: Sequence[Suite], given: Collection[str], checks: Registry) -> Iterator[Problem | str]:
+    """
+    Yield what is wrong with what the entries ask for.
+
+    Args:
+        suites: The suites of the run.
+        given: Names of the datasets that the run brings itself.
+        checks: The registered checks.
+    """
+    yield from _unknown_data(suites, given)
+    yield from _missing_data(suites, given, checks)
+    yield from _needless_columns(suites, checks)
+
+
+def _unknown_data(suites: Sequence[Suite], given: Collection[str]) -> Iterator[str]:
+    known = {"reference", "current"}.union(*(suite.data for suite in suites))
+    for name in given:
+        if name not in known:
+            yield f"--readmit-data: no suite has a dataset {name!r}{did_you_mean(name, known)}"
+
+
+def _missing_data(suites: Sequence[Suite], given: Collection[str], checks: Registry) -> Iterator[Problem]:
+    for suite in suites:
+        known = {*suite.data, *given}
+        for entry in suite.entries:
+            for parameter, _ in datasets(checks[entry.check]):
+                name = dataset_name(entry, parameter)
+                if name == "reference" and parameter == "current" and entry.on:
+                    line, column = entry.marks.get("on", (entry.line, entry.column))
+                    message = f"{entry.check}: `on: reference` compares the reference with itself"
+                    if any(other == "reference" for other, _ in datasets(checks[entry.check])):
+                        yield Problem(suite.shown, line, column, message)
+                if name not in known:
+                    hint = did_you_mean(name, known)
+                    message = f"{entry.check}: needs a dataset {name!r} under `data`{hint}"
+                    yield Problem(suite.shown, entry.line, entry.column, message)
+
+
+def _needless_columns(suites: Sequence[Suite], checks: Registry) -> Iterator[Problem]:
+    """Yield a problem where `columns` would be read by nobody."""
+    for suite in suites:
+        for entry in suite.entries:
+            spec = checks[entry.check]
+            takes = (
+                spec.per_column
+                or spec.part
+                or spec.cases
+                or any(kind == "selected" for _, kind in spec.needs)
+            )
+            if entry.columns is not None and not takes:
+                line, column = entry.marks.get("columns", (entry.line, entry.column))
+                message = f"{entry.check}: measures no chosen columns; remove `columns`"
+                yield Problem(suite.shown, line, column, message)
+
+
+def datasets(spec: CheckSpec) -> list[tuple[str, str]]:
+    """Return the injected parameters that stand for datasets; a map-reduce check needs both sides."""
+    needs = [(name, kind) for name, kind in spec.needs if kind in ("column", "dataset", "scored")]
+    if spec.part is not None:
+        needs += [(name, "column") for name in ("reference", "current") if (name, "column") not in needs]
+    return needs
+
+
+def dataset_name(entry: Entry, parameter: str) -> str:
+    return entry.on if parameter == "current" and entry.on else parameter

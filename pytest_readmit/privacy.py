@@ -1,0 +1,162 @@
+"""Small cells, secrets and control characters: what stands between a Finding and every output."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from pytest_readmit.claim import Finding
+
+SHORT_SECRET = 4
+_COUNTED = r"n|rows?|counts?|events?|patients?|units|duplicates?"
+_COUNT_KEY = re.compile(rf"(^|_)({_COUNTED})(_|$)")
+# Whole numbers that count no rows: the rest of a Finding's details is taken for counts of rows.
+_NO_ROWS = re.compile(
+    r"(^|_)(df|bins?|degrees?|order|levels?|seed|permutations|iterations|factors?|features?|columns?|drifted|certified"
+    r"|horizon|days|threshold|k|m|differences|scale|edges|min|max|low|high|ranges?)(_|$)"
+)
+_URI = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)([^\s'\"<>]+)")
+
+
+class PrivacyFacts(Protocol):
+    """What a suite says of privacy."""
+
+    @property
+    def min_cell(self) -> int: ...
+    @property
+    def secrets(self) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mask:
+    """
+    What a suite allows to be shown.
+
+    Args:
+        min_cell: Counts of rows or patients above zero and below this are not shown.
+        secrets: Name → value of every value that a suite took from the environment; a value is shown
+            as ``${NAME}``.
+    """
+
+    min_cell: int = 11
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        """Every way a secret may be spelled → what is shown instead."""
+        spelled: dict[str, str] = {}
+        for name, value in self.secrets.items():
+            for spelling in (value, quote(value), quote(value, safe="")):
+                if spelling.strip():
+                    spelled.setdefault(spelling, f"${{{name}}}")
+        return spelled
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str] | None:
+        longest_first = sorted(self._spellings, key=len, reverse=True)
+        return re.compile("|".join(map(_anywhere, longest_first))) if longest_first else None
+
+    def text(self, text: str) -> str:
+        """Return a text without secrets and without user, query and fragment of any URI."""
+        if self._pattern is not None:
+            text = self._pattern.sub(lambda found: self._spellings[found[0]], text)
+        return plain_uris(text)
+
+    def json(self, value: Any) -> Any:
+        """Return plain JSON values with every text masked, keys included."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self.json(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.json(item) for item in value]
+        return value
+
+    def count(self, number: int | None) -> int | None:
+        """Return a count of rows or patients, None where it is too small to be shown."""
+        return None if number is not None and 0 < number < self.min_cell else number
+
+    def finding(self, finding: Finding) -> Finding:
+        """Return a Finding that may be shown: no secret in a text, no small count in a number."""
+        return replace(
+            finding,
+            suite=self.text(finding.suite),
+            subject=self._maybe(finding.subject),
+            segment=self._maybe(finding.segment),
+            because=self._maybe(finding.because),
+            message=self.text(finding.message),
+            waiver=self.json(finding.waiver),
+            n_reference=self.count(finding.n_reference),
+            n_current=self.count(finding.n_current),
+            details=self.json(self._cells(finding.details, key="")),
+        )
+
+    def _maybe(self, text: str | None) -> str | None:
+        return None if text is None else self.text(text)
+
+    def _cells(self, value: Any, *, key: str) -> Any:
+        """Replace small counts in a Finding's details by None; a table's column names are keys."""
+        if isinstance(value, Mapping):
+            if _is_table(value):
+                return {**value, "rows": [self._row(value["columns"], row) for row in value["rows"]]}
+            return {str(name): self._cells(item, key=str(name)) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._cells(item, key=key) for item in value]
+        return None if self._is_small(value, key.casefold()) else value
+
+    def _row(self, columns: list[Any], row: Any) -> list[Any]:
+        return [self._cells(item, key=str(name)) for name, item in zip(columns, row, strict=False)]
+
+    def _is_small(self, value: Any, key: str) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < self.min_cell:
+            return False
+        if key == "effective_size":  # of both sides together, so it tells the smaller one's rows
+            return True
+        if _COUNT_KEY.search(key):
+            return float(value).is_integer()
+        return isinstance(value, int) and not _NO_ROWS.search(key)
+
+
+def masks(suites: Iterable[PrivacyFacts]) -> list[Mask]:
+    """Return what each suite allows to be shown."""
+    return [Mask(min_cell=suite.min_cell, secrets=suite.secrets) for suite in suites]
+
+
+def mask_of_all(suites: Iterable[PrivacyFacts]) -> Mask:
+    """Return the mask for texts that belong to no single suite: it hides the secrets of each."""
+    hidden: dict[str, str] = {}
+    for suite in suites:
+        hidden |= suite.secrets
+    return Mask(secrets=hidden)
+
+
+def plain_uris(text: str) -> str:
+    """Return a text whose URIs have lost user, password, query and fragment."""
+    return _URI.sub(lambda found: found[1] + _plain_rest(found[2]), text) if "://" in text else text
+
+
+def printable(text: str) -> str:
+    r"""Return a text fit for a terminal, on one line: control and direction characters as ``\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _plain_rest(rest: str) -> str:
+    authority, slash, path = rest.partition("/")
+    authority = re.split(r"[?#]", authority.rpartition("@")[2])[0]
+    return authority + slash + re.split(r"[?#]", path)[0]
+
+
+def _anywhere(secret: str) -> str:
+    """Match a secret wherever it stands; one that is short or a number only where it stands alone."""
+    exact = re.escape(secret)
+    if len(secret) < SHORT_SECRET or re.fullmatch(r"[-+.,\deE]+", secret):
+        return rf"(?<![\w.]){exact}(?!\w|\.\d)"
+    return exact
+
+
+def _is_table(value: Mapping[Any, Any]) -> bool:
+    return isinstance(value.get("columns"), list | tuple) and isinstance(value.get("rows"), list | tuple)

@@ -1,0 +1,316 @@
+"""One case + data → Finding: no pytest here, no files written."""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from pytest_readmit import findings
+from pytest_readmit.cases import Plan, PlannedCase, as_of
+from pytest_readmit.claim import Claim, Context, Finding
+from pytest_readmit.data.dataset import Column, Dataset
+from pytest_readmit.errors import DataError, ReadmitError
+from pytest_readmit.rule import decide
+
+WORKERS = 2
+KEPT_ROWS = 32_000_000
+FEWEST_KEPT = 4
+
+Key = tuple[int, str]
+
+
+class Session:
+    """
+    Decides the cases of a plan.
+
+    Two ways lead to the same Findings. `start` measures ahead in the background, one column at a time:
+    every case of a column is decided while the column is in memory, and then it is let go. Without
+    `start`, `finding` measures on demand and keeps the columns used last.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._kept = _Kept(plan)
+        self._pool: ThreadPoolExecutor | None = None
+        self._findings: dict[str, Future[Finding | None]] = {}
+        self._parts: dict[tuple[str, str], Future[Any]] = {}
+
+    def start(self, cases: Iterable[PlannedCase]) -> None:
+        """Begin to measure these cases in the background, column by column."""
+        if self._pool is not None:
+            return
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="readmit")
+        groups = _by_column(cases)
+        for group in groups.values():
+            for case in group.cases:
+                self._findings[case.id] = Future()
+            for case in group.reduced:
+                self._parts[case.id, group.column] = Future()
+        for group in groups.values():
+            self._pool.submit(self._measure_column, group)
+
+    def finding(self, case: PlannedCase) -> Finding:
+        """Return the Finding of a case; waits for the background where it is being measured there."""
+        future = self._findings.get(case.id)
+        found = None if future is None else future.result()
+        return self._evaluate(case) if found is None else found
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what the run read: each dataset's source, digest, number of columns and flow of rows."""
+        return {"datasets": _datasets(self._plan), "models": {"champion": None, "challenger": None}}
+
+    def close(self) -> None:
+        """Stop measuring and let go of the data."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._plan.close()
+
+    def _measure_column(self, group: "_Group") -> None:
+        try:
+            for case in group.cases:
+                self._findings[case.id].set_result(self._ahead(case))
+            for case in group.reduced:
+                self._parts[case.id, group.column].set_result(self._part(case, group.column))
+        finally:
+            for dataset in group.datasets(self._plan):
+                dataset.release(group.column)
+            # A crash must not leave anybody waiting.
+            for case in group.cases:
+                if not self._findings[case.id].done():
+                    self._findings[case.id].cancel()
+
+    def _ahead(self, case: PlannedCase) -> Finding | None:
+        """Decide a case in the background; None where a warning became an error: measured on demand then."""
+        try:
+            return self._evaluate(case)
+        except Warning:
+            return None
+
+    def _evaluate(self, case: PlannedCase) -> Finding:
+        started = time.perf_counter()
+        if case.error is not None:
+            return findings.undecided(case, case.error, 0.0)
+        decided = _within(case.entry.timeout, lambda: self._decide(case))
+        seconds = round(time.perf_counter() - started, 6)
+        if isinstance(decided, str):
+            return findings.undecided(case, decided, seconds)
+        return replace(decided, seconds=seconds)
+
+    def _decide(self, case: PlannedCase) -> Finding | str:
+        """Return the Finding, or why nothing was measured."""
+        try:
+            claim = case.spec.function(**self._injected(case), **self._parameters(case))
+            if not isinstance(claim, Claim):
+                return f"{case.entry.check} returned {type(claim).__name__}, not a Claim"
+            claim = _segment_floor(case, claim)
+            finding = findings.decided(case, claim, decide(claim, case.policy))
+            finding.to_json()  # what a record cannot hold is the check's mistake, not the reporter's
+        except DataError as error:
+            return error.told(case.suite.min_cell)
+        except ReadmitError as error:
+            return str(error)
+        except Warning:
+            raise  # under -W error, from a thread that pytest's filters do not reach
+        except (Exception, SystemExit) as error:  # a crashed check is an error of its case alone
+            return findings.crash(case.entry.check, error)
+        return finding
+
+    def _parameters(self, case: PlannedCase) -> dict[str, Any]:
+        return {**case.entry.parameters, **case.arguments}
+
+    def _injected(self, case: PlannedCase) -> dict[str, Any]:
+        injected: dict[str, Any] = {}
+        for name, kind in case.spec.needs:
+            if kind == "column":
+                injected[name] = self._column(case, name, case.column or "")
+            elif kind == "dataset":
+                injected[name] = self._dataset(case, name)
+            elif kind == "parts":
+                injected[name] = self._gather(case)
+            elif kind == "selected":
+                injected[name] = case.selected
+            elif kind == "context":
+                injected[name] = _context(case)
+            else:
+                raise DataError(f"{case.entry.check} needs {kind}, which this version does not offer")
+        if case.spec.takes_context:
+            injected.setdefault("context", _context(case))
+        return injected
+
+    def _dataset(self, case: PlannedCase, parameter: str) -> Dataset:
+        dataset = self._plan.datasets[case.index].get(case.dataset_name(parameter))
+        if not isinstance(dataset, Dataset):
+            raise dataset or DataError(f"no dataset {parameter!r}")
+        return dataset.segment(case.selection) if case.selection else dataset
+
+    def _column(self, case: PlannedCase, parameter: str, name: str) -> Column:
+        dataset = self._dataset(case, parameter)
+        if self._pool is None:
+            self._kept.touch(case.index, case.dataset_name(parameter), name)
+        return dataset.column(name)
+
+    def _gather(self, case: PlannedCase) -> dict[str, Any]:
+        parts: dict[str, Any] = {}
+        for name in case.features:
+            future = self._parts.get((case.id, name))
+            parts[name] = self._part(case, name) if future is None else future.result()
+        return parts
+
+    def _part(self, case: PlannedCase, name: str) -> Any:
+        """Return a map-reduce check's measurement of one column, or the DataError in its place."""
+        assert case.spec.part is not None  # noqa: S101 - only such cases come here
+        try:
+            return case.spec.part(
+                self._column(case, "reference", name),
+                self._column(case, "current", name),
+                context=_context(case),
+                **self._parameters(case),
+            )
+        except DataError as error:
+            return error
+        except ReadmitError as error:
+            return DataError(str(error))
+        except (Exception, SystemExit) as error:  # as in _decide
+            return DataError(findings.crash(case.entry.check, error))
+
+
+class _Kept:
+    """The columns that on-demand measuring keeps, least recently used first out, bounded by rows."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._used: OrderedDict[tuple[int, str, str], int] = OrderedDict()
+        self._rows = 0
+
+    def touch(self, index: int, dataset: str, column: str) -> None:
+        key = (index, dataset, column)
+        if key in self._used:
+            self._used.move_to_end(key)
+            return
+        opened = self._plan.datasets[index][dataset]
+        if not isinstance(opened, Dataset):
+            return
+        self._used[key] = opened.rows
+        self._rows += opened.rows
+        while self._rows > KEPT_ROWS and len(self._used) > FEWEST_KEPT:
+            (old_index, old_dataset, old_column), rows = self._used.popitem(last=False)
+            self._rows -= rows
+            stale = self._plan.datasets[old_index][old_dataset]
+            if isinstance(stale, Dataset):
+                stale.release(old_column)
+
+
+class _Group:
+    """All the cases that measure one column, and the map-reduce cases that want a part of it."""
+
+    def __init__(self, index: int, column: str) -> None:
+        self.index = index
+        self.column = column
+        self.cases: list[PlannedCase] = []
+        self.reduced: list[PlannedCase] = []
+
+    def datasets(self, plan: Plan) -> list[Dataset]:
+        return [each for each in plan.datasets[self.index].values() if isinstance(each, Dataset)]
+
+
+def _by_column(cases: Iterable[PlannedCase]) -> Mapping[Key, _Group]:
+    groups: dict[Key, _Group] = {}
+
+    def group(case: PlannedCase, column: str) -> _Group:
+        key = (case.index, column)
+        if key not in groups:
+            groups[key] = _Group(case.index, column)
+        return groups[key]
+
+    for case in cases:
+        if case.error is not None:
+            continue
+        if case.spec.part is not None:
+            for name in case.features:
+                group(case, name).reduced.append(case)
+        elif case.spec.per_column and case.column is not None:
+            group(case, case.column).cases.append(case)
+    return groups
+
+
+def _within(seconds: float | None, measure: Callable[[], Finding | str]) -> Finding | str:
+    """Measure, but wait no longer than `seconds`; the thread that is too slow is left behind."""
+    if seconds is None:
+        return measure()
+    result: list[Finding | str] = []
+    thread = threading.Thread(target=lambda: result.append(measure()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return result[0] if result else f"timed out after {seconds:g} s"
+
+
+def _context(case: PlannedCase) -> Context:
+    identity = f"{case.suite.sha256}:{case.entry.id}::{case.subject}::{case.segment}"
+    return Context(
+        decide_by=case.policy.decide_by,
+        p_value=case.policy.p_value,
+        confidence=case.policy.confidence,
+        as_of=as_of(case.suite),
+        min_cell=case.suite.min_cell,
+        seed=int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big"),
+    )
+
+
+def _segment_floor(case: PlannedCase, claim: Claim) -> Claim:
+    """Hold a segment to the fewest rows that the suite asks for."""
+    floors = [int(axis["min_rows"]) for axis in case.entry.segments or () if axis.get("min_rows")]
+    rows = [n for n in (claim.n_reference, claim.n_current) if n is not None]
+    if floors and rows and min(rows) < max(floors):
+        return replace(claim, undecidable=f"the segment has fewer than min_rows {max(floors):,} rows")
+    return claim
+
+
+def _datasets(plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    several = len(plan.suites) > 1
+    for suite, datasets in zip(plan.suites, plan.datasets, strict=True):
+        for name, dataset in datasets.items():
+            facts = _dataset_facts(dataset, suite.min_cell)
+            if several and found.get(name, facts) != facts:
+                found[f"{suite.name}:{name}"] = facts
+            else:
+                found[name] = facts
+    return found
+
+
+def _dataset_facts(dataset: Dataset | DataError, min_cell: int) -> dict[str, Any]:
+    if not isinstance(dataset, Dataset):
+        return {
+            "source": None,
+            "sha256": None,
+            "version": None,
+            "columns": None,
+            "flow": {},
+            "error": dataset.told(min_cell),
+        }
+    return {
+        "source": dataset.source,
+        "sha256": dataset.digest(),
+        "version": None,
+        "columns": len(dataset.fields),
+        "flow": {step: rows if not 0 < rows < min_cell else None for step, rows in dataset.flow.items()},
+        "left_out": dict(dataset.left_out),
+    }
+
+
+def decide_all(
+    plan: Plan, cases: Sequence[PlannedCase] | None = None
+) -> tuple[list[Finding], dict[str, Any]]:
+    """Decide cases (default: all) and return the Findings in order with the provenance of the data."""
+    session = Session(plan)
+    chosen = plan.cases if cases is None else cases
+    try:
+        session.start(chosen)
+        found = [session.finding(case) for case in chosen]
+        return found, session.provenance()
+    finally:
+        session.close()

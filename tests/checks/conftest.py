@@ -1,0 +1,161 @@
+"""Frames, and the ways to put them before a check."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pytest_readmit import Claim, Context, Finding, run_check
+from pytest_readmit.data.dataset import Dataset, Roles
+from pytest_readmit.data.source import SourceSpec, open_dataset
+
+
+def cohort(seed: int = 0, rows: int = 4000) -> pd.DataFrame:
+    """Return a small modelling table; every column a check may want."""
+    rng = np.random.default_rng(seed)
+    sex = rng.choice(["F", "M"], rows)
+    ward = rng.choice(["medicine", "surgery", "cardiology", "neurology"], rows, p=[0.4, 0.3, 0.2, 0.1])
+    glucose = rng.lognormal(np.log(120), 0.25, rows).round(0)
+    glucose[rng.random(rows) < 0.05] = np.nan
+    risk = rng.beta(2, 14, rows)
+    return pd.DataFrame(
+        {
+            "subject_id": rng.integers(0, rows, rows),
+            "hadm_id": np.arange(rows) + 1_000_000 * (seed + 1),
+            "dischtime": pd.Timestamp("2026-01-01") + pd.to_timedelta(rng.integers(0, 200, rows), unit="D"),
+            "age": rng.normal(64, 15, rows).clip(18, 100).round(1),
+            "glucose": glucose,
+            "sex": sex,
+            "ward": ward,
+            "readmitted_30d": (rng.random(rows) < risk).astype(int),
+            "risk": risk,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def reference() -> pd.DataFrame:
+    return cohort(0)
+
+
+@pytest.fixture
+def current() -> pd.DataFrame:
+    return cohort(1)
+
+
+@pytest.fixture(scope="session")
+def make_cohort() -> Callable[..., pd.DataFrame]:
+    return cohort
+
+
+ROLES = {
+    "target": "readmitted_30d",
+    "positive_label": 1,
+    "score": "risk",
+    "id": "hadm_id",
+    "time": "dischtime",
+}
+
+
+@pytest.fixture(scope="session")
+def find() -> Callable[..., list[Finding]]:
+    """Decide a check on two frames with the cohort's roles; patients are named on demand."""
+
+    def decide(check: str, before: Any, after: Any, *, roles: Any = None, **keys: Any) -> list[Finding]:
+        return run_check(check, before, after, roles=ROLES if roles is None else roles, **keys)
+
+    return decide
+
+
+@pytest.fixture(scope="session")
+def find_one(find: Callable[..., list[Finding]]) -> Callable[..., Finding]:
+    """Decide a check that has one case."""
+
+    def decide(check: str, before: Any, after: Any, **keys: Any) -> Finding:
+        findings = find(check, before, after, **keys)
+        assert len(findings) == 1, [finding.id for finding in findings]
+        return findings[0]
+
+    return decide
+
+
+@pytest.fixture(scope="session")
+def of_column(find_one: Callable[..., Finding]) -> Callable[..., Finding]:
+    """Decide a check on one column, called x, given as two lists of values."""
+
+    def decide(check: str, before: Any, after: Any, *, roles: Any = None, **keys: Any) -> Finding:
+        frames = [pd.DataFrame({"x": values}) for values in (before, after)]
+        return find_one(check, *frames, roles=roles or {}, columns=["x"], **keys)
+
+    return decide
+
+
+@pytest.fixture(scope="session")
+def opened() -> Callable[..., tuple[Dataset, Dataset]]:
+    """Open two frames as datasets, for the Claims themselves."""
+
+    def pair(before: pd.DataFrame, after: pd.DataFrame, **roles: Any) -> tuple[Dataset, Dataset]:
+        chosen = Roles(**{**ROLES, "patient": "subject_id", **roles})
+        first = open_dataset("reference", _spec(before), chosen)
+        return first, open_dataset("current", _spec(after), chosen, like=first)
+
+    return pair
+
+
+def _spec(frame: pd.DataFrame) -> SourceSpec:
+    return SourceSpec(kind="frame", value="DataFrame", base=Path("."), frame=frame)
+
+
+@pytest.fixture(scope="session")
+def every_claim(opened: Callable[..., tuple[Dataset, Dataset]]) -> dict[str, list[Claim]]:
+    """Return Claims of every built-in check, each by its own ways of measuring, with and without patients."""
+    from readmit_checks import drift, integrity, methods, missing, outcomes, quality, units
+
+    context = Context()
+    before, after = opened(cohort(0, 600), _drifted(cohort(1, 500)))
+    age, glucose, ward = ((before.column(name), after.column(name)) for name in ("age", "glucose", "ward"))
+    distances = [
+        drift.data_drift(*pair, context, method=name)
+        for name, method in methods.METHODS.items()
+        for pair in (age, ward)
+        if method.limit is not None and pair[0].kind in method.kinds
+    ]
+    parts = {
+        pair[0].name: drift._feature_drift(
+            *pair, context=context, method="auto", column_max=0.05, bins=None, yates=False
+        )
+        for pair in (age, glucose, ward)
+    }
+    numbers = opened(cohort(0, 600), cohort(1, 500), target="age", positive_label=None)
+    levels = opened(cohort(0, 600), _drifted(cohort(1, 500)), target="ward", positive_label=None)
+    return {
+        "data_drift": distances,
+        "drift_share": [drift.drift_share(parts, context)],
+        "target_drift": [
+            outcomes.target_drift(before, after, context),
+            outcomes.target_drift(before, after, context, max_ratio=1.5),
+            outcomes.target_drift(*numbers, context),
+            outcomes.target_drift(*levels, context),
+        ],
+        "prediction_drift": [outcomes.prediction_drift(before, after, context, threshold=0.2)],
+        "missing_drift": [missing.missing_drift(*glucose), missing.missing_drift(*age, direction="up")],
+        "unseen_categories": [quality.unseen_categories(*ward, context)],
+        "out_of_range": [quality.out_of_range(age[1], context, ranges={"age": (18, 80)})],
+        "extreme_values": [quality.extreme_values(*glucose, context)],
+        "unit_change": [units.unit_change(*glucose, context), units.unit_change(*age, context)],
+        "schema": [integrity.schema(before, after, ())],
+        "unique": [integrity.unique(after, context, ())],
+        "patient_overlap": [integrity.patient_overlap(before, after, context, max=0.0)],
+        "label_maturity": [integrity.label_maturity(after, context, index_time="dischtime")],
+    }
+
+
+def _drifted(frame: pd.DataFrame) -> pd.DataFrame:
+    frame.loc[frame.index[::10], "glucose"] *= 18
+    frame.loc[frame.index[::7], "glucose"] = np.nan
+    frame.loc[frame.index[::9], "ward"] = "hospice"
+    frame["age"] += 4
+    return frame
