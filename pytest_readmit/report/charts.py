@@ -1,0 +1,217 @@
+"""The signature picture: where an estimate and its bounds stand against their limit."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from pytest_readmit.report.svg import WIDTH, Scale, axis, box, drawing, element, line, scale_over, words
+from pytest_readmit.report.words import MINUS, figure, p_figure
+
+TOP, BAR, FLOOR, HEIGHT = 18, 42, 62, 80
+SMALLEST_P = 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """
+    What the picture of one gate needs; every number in the gate's own unit.
+
+    Args:
+        estimate: The measured effect.
+        interval: One-sided lower and upper bound at the confidence of the gate, None for a census.
+        fail_bound: The bound at alpha over m, on which a fail rests.
+        limit: A number, a pair, or None where the gate only reports.
+        direction: ``at_most``, ``at_least`` or ``within``.
+        judged_by_estimate: Bounds are drawn for information only.
+    """
+
+    estimate: float
+    interval: tuple[float, float] | None
+    fail_bound: float | None
+    limit: float | tuple[float, float] | None
+    direction: str
+    judged_by_estimate: bool = False
+
+    @property
+    def counted(self) -> bool:
+        """Whether these are whole numbers of things found, without uncertainty."""
+        known = [self.estimate, *(edge for edge in self.edges if edge is not None)]
+        return self.interval is None and all(value >= 0 and value == int(value) for value in known)
+
+    @property
+    def edges(self) -> tuple[float | None, float | None]:
+        """The lowest and the highest value that is allowed; None: no such limit."""
+        if isinstance(self.limit, tuple):
+            return self.limit
+        if self.limit is None:
+            return None, None
+        return (self.limit, None) if self.direction == "at_least" else (None, self.limit)
+
+
+def against_limit(standing: Standing, *, title: str, description: str) -> Markup:
+    """
+    Draw estimate, bounds and fail bound on the axis of the effect, the forbidden side hatched.
+
+    The thick bar spans the one-sided bounds, the thin line goes on to the bound at alpha over m.
+    """
+    low, high = standing.edges
+    shown = [standing.estimate, *(standing.interval or ())]
+    shown += [value for value in (standing.fail_bound, low, high) if value is not None]
+    if standing.direction == "at_most" and min(shown) >= 0:
+        shown.append(0.0)
+    if standing.counted:
+        shown.append(1.0)
+    scale = scale_over(shown)
+    numbers = axis(scale, FLOOR, least_step=1.0 if standing.counted else 0.0)
+    parts = [*_forbidden(scale, low, high), *_measured(scale, standing), *numbers]
+    return drawing(parts, height=HEIGHT, title=title, description=description)
+
+
+def _forbidden(scale: Scale, low: float | None, high: float | None) -> list[Markup]:
+    sides = ((low, scale.start), (high, scale.stop))
+    areas = [box(scale(value), TOP, end, FLOOR, "no") for value, end in sides if value is not None]
+    edges = [scale(value) for value, _ in sides if value is not None]
+    return [*areas, *(line(x, TOP - 3, x, FLOOR, "lim") for x in edges), *_limit_names(scale, low, high)]
+
+
+def _limit_names(scale: Scale, low: float | None, high: float | None) -> list[Markup]:
+    if low is not None and high is not None and scale(high) - scale(low) < 90:
+        middle = (scale(low) + scale(high)) / 2
+        return [words(middle, 11, f"limits {figure(low)} and {figure(high)}", "limt")]
+    return [
+        words(scale(value), 11, f"limit {figure(value)}", "limt")
+        for value in (low, high)
+        if value is not None
+    ]
+
+
+def _measured(scale: Scale, standing: Standing) -> list[Markup]:
+    parts = []
+    if standing.interval is not None:
+        lower, upper = standing.interval
+        parts.append(box(scale(lower), BAR - 4, scale(upper), BAR + 4, "ci" + _faint(standing)))
+        if standing.fail_bound is not None:
+            end = scale(standing.fail_bound)
+            parts.append(line(end, BAR, scale(standing.estimate), BAR, "fb"))
+            parts.append(line(end, BAR - 7, end, BAR + 7, "fb"))
+    x = scale(standing.estimate)
+    parts.append(element("circle", cx=x, cy=BAR, r=5, klass="dot"))
+    parts.append(words(x, BAR - 11, figure(standing.estimate), "est"))
+    return parts
+
+
+def _faint(standing: Standing) -> str:
+    return " dim" if standing.judged_by_estimate else ""
+
+
+def against_threshold(p_value: float, threshold: float, *, title: str, description: str) -> Markup:
+    """Draw a p-value against its threshold on a logarithmic axis; the side that fails is hatched."""
+    held = max(p_value, SMALLEST_P)
+    low = math.floor(min(math.log10(held), math.log10(max(threshold, SMALLEST_P)), -2))
+    scale = Scale(low - 0.15 * -low / 4, 0.0)
+    edge, x = scale(math.log10(max(threshold, SMALLEST_P))), scale(math.log10(held))
+    shown = f"= {p_figure(p_value)}" if p_value >= SMALLEST_P else f"< 1e{MINUS}12"
+    parts = [
+        box(scale.start, TOP, edge, FLOOR, "no"),
+        line(edge, TOP - 3, edge, FLOOR, "lim"),
+        words(edge, 11, f"threshold {figure(threshold)}", "limt"),
+        element("circle", cx=x, cy=BAR, r=5, klass="dot"),
+        words(x, BAR - 11, f"p {shown}", "est"),
+        line(scale.start, FLOOR, scale.stop, FLOOR, "ax"),
+    ]
+    step = max(1, -low // 4)
+    for power in range(0, low - 1, -step):
+        value = figure(10.0**power) if power > -4 else f"1e{MINUS}{-power}"
+        parts.append(line(scale(power), FLOOR, scale(power), FLOOR + 4, "ax"))
+        parts.append(words(scale(power), FLOOR + 15, value))
+    return drawing(parts, height=HEIGHT, title=title, description=description)
+
+
+def closeness(standing: Standing) -> float | None:
+    """Return how much of its limit an estimate uses: 1 is at the limit; None where that has no meaning."""
+    found = _share_of_limit(standing, standing.estimate)
+    return None if found is None else abs(found)
+
+
+def _share_of_limit(standing: Standing, value: float) -> float | None:
+    limit = standing.limit
+    if isinstance(limit, tuple):
+        low, high = limit
+        half = (high - low) / 2
+        return (value - (low + high) / 2) / half if half > 0 else None
+    if limit is None or limit <= 0 or standing.direction != "at_most":
+        return None
+    return value / limit
+
+
+def strip(standing: Standing, *, most: float) -> Markup | None:
+    """
+    Draw one row of an overview, in shares of the limit from 0 to `most`.
+
+    Places are percentages, so the row stretches to any width and its dot stays round. What lies
+    beyond `most` becomes an arrow at the end.
+    """
+    at = closeness(standing)
+    if at is None:
+        return None
+    parts = [
+        element("rect", x=_along(1, most), y=0, width=_along(most - 1, most), height="100%", klass="nos"),
+        element("line", x1=_along(1, most), y1=0, x2=_along(1, most), y2="100%", klass="lim"),
+    ]
+    ends = [_share_of_limit(standing, bound) for bound in standing.interval or ()]
+    if len(ends) == 2:
+        low, high = _folded([end for end in ends if end is not None])
+        width = max(0.0, min(high, most) - low)
+        parts.append(
+            element("rect", x=_along(low, most), y=5, width=_along(width, most), height=6, klass="ci")
+        )
+    if at <= most:
+        parts.append(element("circle", cx=_along(at, most), cy=8, r=4, klass="dot"))
+    else:
+        arrow = element("path", d="M-9 2 0 8-9 14Z", klass="over")
+        parts.append(element("svg", arrow, x="100%", klass="arrow"))
+    return element("svg", *parts, aria_hidden="true", klass="strip")
+
+
+def strip_scale(most: float) -> Markup:
+    """Return the numbers that stand above a column of strips."""
+    parts = [
+        element("text", "0", x=0, y=11),
+        element("text", "limit", x=_along(1, most), y=11, text_anchor="middle", klass="limt"),
+        element("text", f"{most:.2g}\u00d7", x="100%", y=11, text_anchor="end"),
+    ]
+    return element("svg", *parts, aria_hidden="true", klass="marks")
+
+
+def _along(share: float, most: float) -> str:
+    return f"{round(100 * min(share, most) / most, 1):g}%"
+
+
+def _folded(ends: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of an interval after its sign is dropped."""
+    low, high = min(ends), max(ends)
+    if low >= 0:
+        return low, high
+    return (0.0 if high > 0 else -high), max(-low, high)
+
+
+def proportions(counts: Sequence[tuple[str, int]], *, title: str) -> Markup:
+    """Draw how many gates there are of each verdict as one bar; the words beside it carry the numbers."""
+    total = sum(number for _, number in counts) or 1
+    parts, x = [], 0.0
+    for verdict, number in counts:
+        if number:
+            width = WIDTH * number / total
+            parts.append(box(x, 0, x + width, 10, f"v-{verdict}"))
+            x += width
+    return element(
+        "svg",
+        element("title", title),
+        *parts,
+        viewBox=f"0 0 {WIDTH} 10",
+        preserveAspectRatio="none",
+        role="img",
+        klass="share",
+    )

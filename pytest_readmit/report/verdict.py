@@ -1,0 +1,243 @@
+"""What the run as a whole says, in sentences: the decision, what it is worth, what is in doubt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_readmit.report.gates import SHOWN, VERDICTS, Gate
+from pytest_readmit.report.words import percent, plural, real
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many gates have a verdict, and what those come to ("3 block, 1 waived")."""
+
+    verdict: str
+    shown: str
+    number: int
+    parts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """
+    The top of the page.
+
+    Args:
+        kind: ``blocked``, ``certified``, ``open`` (nothing blocks, nothing certified) or ``incomplete``.
+        stamp: Two words that an auditor reads from a distance.
+        sentence: The decision.
+        meaning: What it is worth, one sentence each.
+        counts: Gates of each verdict; "not run" only where there are any.
+        alarms: The chance of a false alarm, in words.
+    """
+
+    kind: str
+    stamp: str
+    sentence: str
+    meaning: list[str]
+    counts: list[Count]
+    alarms: str
+
+
+def decide(record: Mapping[str, Any], gates: Sequence[Gate]) -> Decision:
+    """Return the decision of a record; where the record contradicts its cases, the cases hold."""
+    counts = [_count(gates, verdict) for verdict in VERDICTS]
+    missing = max(0, planned(record, gates) - len(gates))
+    if missing:
+        counts.append(Count("missing", "Not run", missing, ""))
+    kind = _kind(record, gates)
+    return Decision(
+        kind=kind,
+        stamp={
+            "blocked": "Blocked",
+            "certified": "Certified",
+            "open": "Not certified",
+            "incomplete": "Incomplete",
+        }[kind],
+        sentence=_sentence(kind, record, gates),
+        meaning=_meaning(kind, gates),
+        counts=counts,
+        alarms=_alarms(record, gates),
+    )
+
+
+def _count(gates: Sequence[Gate], verdict: str) -> Count:
+    own = [gate for gate in gates if gate.verdict == verdict]
+    parts = [
+        (sum(gate.blocks for gate in own), "block"),
+        (sum(gate.outcome == "xfailed" for gate in own), "waived"),
+        (
+            sum(gate.outcome == "passed" and gate.warned for gate in own),
+            "warn" if verdict == "fail" else "with a warning",
+        ),
+    ]
+    said = ", ".join(f"{number:,} {word}" for number, word in parts if number)
+    return Count(verdict, SHOWN[verdict], len(own), "" if verdict == "error" else said)
+
+
+def advice(gates: Sequence[Gate]) -> list[tuple[str, str]]:
+    """Return what to do about the gates that block, once for each verdict among them."""
+    blocking = {gate.verdict for gate in gates if gate.blocks}
+    return [(SHOWN[verdict], words) for verdict, words in _ADVICE.items() if verdict in blocking]
+
+
+_ADVICE = {
+    "fail": "find what changed and put it right. If the change is meant, move the limit and say why with"
+    " \u201cbecause\u201d, or let a named person waive the gate until a date.",
+    "error": "nothing was measured, so nothing is known. Mend the cause that the gate names and run again;"
+    " no waiver covers an error.",
+    "inconclusive": "the data cannot tell. Collect the rows the gate names, or justify a wider limit with"
+    " \u201cbecause\u201d.",
+    "pass": "the limit holds, but this run treats every warning as blocking.",
+}
+
+
+def planned(record: Mapping[str, Any], gates: Sequence[Gate]) -> int:
+    """Return the number of gates the suites ask for."""
+    found = real(record.get("planned"))
+    return max(len(gates), int(found)) if found is not None else len(gates)
+
+
+def doubts(record: Mapping[str, Any], gates: Sequence[Gate], *, digest: str | None) -> list[str]:
+    """
+    Return what is wrong with the record itself.
+
+    Args:
+        record: The record.
+        gates: Its cases.
+        digest: What the record's digest should be, None if that was not worked out.
+    """
+    said = []
+    if digest is not None and record.get("digest") is not None and record.get("digest") != digest:
+        said.append("The record was changed after it was written: its digest does not match its content.")
+    counts = record.get("counts")
+    if isinstance(counts, Mapping) and any(
+        (real(counts.get(verdict)) or 0) != _number(gates, verdict) for verdict in VERDICTS
+    ):
+        said.append("The record's counts differ from its cases; this page counts the cases.")
+    if record.get("certified") is True and any(gate.verdict != "pass" for gate in gates):
+        said.append("The record says certified, but not every case in it passed.")
+    if record.get("blocked") is False and any(gate.blocks for gate in gates):
+        said.append("The record says that nothing blocks, but a case in it does.")
+    return said
+
+
+def _number(gates: Sequence[Gate], verdict: str) -> int:
+    return sum(gate.verdict == verdict for gate in gates)
+
+
+def complete(record: Mapping[str, Any], gates: Sequence[Gate]) -> bool:
+    """Whether every planned gate has a verdict."""
+    return record.get("complete") is True and planned(record, gates) == len(gates)
+
+
+def _kind(record: Mapping[str, Any], gates: Sequence[Gate]) -> str:
+    if any(gate.blocks for gate in gates):
+        return "blocked"
+    if not gates or not complete(record, gates):
+        return "incomplete"
+    if record.get("blocked") is True:
+        return "blocked"
+    if record.get("certified") is True and all(gate.verdict == "pass" for gate in gates):
+        return "certified"
+    return "open"
+
+
+def _sentence(kind: str, record: Mapping[str, Any], gates: Sequence[Gate]) -> str:
+    asked = planned(record, gates)
+    if kind == "blocked":
+        blocking = sum(gate.blocks for gate in gates)
+        if not blocking:
+            return "Deployment is blocked."
+        return f"Deployment is blocked by {blocking:,} of {plural(asked, 'gate')}."
+    if kind == "incomplete":
+        ran = f"only {len(gates):,} of {plural(asked, 'gate')} ran" if gates else "no gate ran"
+        return f"{'Deployment is blocked' if record.get('blocked') is True else 'Nothing is decided'}: {ran}."
+    if kind == "certified":
+        if asked == 1:
+            return "The one gate is within its limit: certified."
+        return f"All {asked:,} gates are within their limits: certified."
+    return _open_sentence(gates)
+
+
+def _open_sentence(gates: Sequence[Gate]) -> str:
+    fails = [gate for gate in gates if gate.verdict == "fail"]
+    waived = sum(gate.outcome == "xfailed" for gate in fails)
+    undecided = _number(gates, "inconclusive")
+    parts = []
+    if waived:
+        parts.append(f"{plural(waived, 'gate is', 'gates are')} beyond the limit under a waiver")
+    if len(fails) > waived:
+        parts.append(
+            f"{plural(len(fails) - waived, 'gate', 'gates')} beyond the limit only warn"
+            + ("s" if len(fails) - waived == 1 else "")
+        )
+    if undecided:
+        parts.append(f"{plural(undecided, 'gate is', 'gates are')} undecided")
+    if fails:
+        return f"Nothing blocks, but {_joined(parts)}."
+    if undecided == len(gates):
+        all_of_them = "the only gate is" if undecided == 1 else f"all {undecided:,} gates are"
+        return f"Nothing is proven: {all_of_them} undecided."
+    if undecided:
+        return f"Nothing is proven beyond its limit; {undecided:,} of {plural(len(gates), 'gate')} undecided."
+    return f"Nothing blocks; {plural(len(gates), 'gate')} passed."
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _meaning(kind: str, gates: Sequence[Gate]) -> list[str]:
+    said = []
+    if kind == "open":
+        said.append("Not certified: an undecided or waived gate is not a proof that its limit holds.")
+    if kind == "certified":
+        said.append(_proof(gates))
+    if kind == "incomplete":
+        said.append("A partial run certifies nothing and nothing can be promoted from it.")
+    return said + _weak_passes(gates)
+
+
+def _proof(gates: Sequence[Gate]) -> str:
+    if all(gate.decide_by == "interval" or gate.census for gate in gates):
+        return "Every gate was shown to stay within its limit."
+    return "Every gate passed, but not every one was shown to stay within its limit."
+
+
+def _weak_passes(gates: Sequence[Gate]) -> list[str]:
+    """Say of how many passes the rule itself proves nothing about size or chance."""
+    passed = [gate for gate in gates if gate.verdict == "pass"]
+    kinds = (
+        (
+            sum(gate.decide_by == "p_value" for gate in passed),
+            "a p-value alone, which says nothing about size",
+        ),
+        (
+            sum(gate.decide_by == "estimate" and not gate.census for gate in passed),
+            "the estimate alone, which leaves chance out",
+        ),
+    )
+    return [
+        f"{plural(number, 'pass', 'passes')} rest{'s' if number == 1 else ''} on {words}."
+        for number, words in kinds
+        if number
+    ]
+
+
+def _alarms(record: Mapping[str, Any], gates: Sequence[Gate]) -> str:
+    bound = real(record.get("false_alarm_bound"))
+    if bound is None:
+        return ""
+    entries = len({(gate.path, gate.entry) for gate in gates})
+    if bound <= 0:
+        return "No gate of this run rests on chance: none can fail wrongly."
+    if bound >= 1:
+        chance = "this run gives no useful bound on the chance of a wrong fail"
+    else:
+        chance = f"the chance that this run fails any gate wrongly is at most {percent(bound)}"
+    return (
+        f"False alarms: if every limit holds in truth, {chance} ({plural(entries, 'entry', 'entries')})."
+        " Repeated runs add up, unless the suite\u2019s schedule makes them share it."
+    )

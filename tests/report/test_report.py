@@ -1,0 +1,488 @@
+"""The report through its public door: a record goes in, one page comes out."""
+
+import copy
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from pytest_readmit.report import render
+
+VOID = {"meta", "link", "br", "hr", "img", "input", "path", "circle", "rect", "line", "use"}
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: every element closed in order; keeps ids, links and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.attributes: list[tuple[str, str, str | None]] = []
+        self.shown: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == [], f"left open: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if values.get("id"):
+            self.ids.append(values["id"] or "")
+        if tag == "a":
+            self.links.append(values.get("href") or "")
+        self.attributes += [(tag, key, value) for key, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open[-1:] == [tag], f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.shown.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.shown).split())
+
+
+def headline(record: dict[str, Any]) -> str:
+    found = re.search(r"<h1>(.*?)</h1>", render(record))
+    assert found
+    return found[1]
+
+
+def stamp(record: dict[str, Any]) -> str:
+    found = re.search(r'class="stamp">(.*?)<', render(record))
+    assert found
+    return found[1]
+
+
+def test_the_page_is_well_formed_and_every_link_leads_to_a_place_on_it(sample) -> None:
+    page = Page(render(sample()))
+    assert len(page.ids) == len(set(page.ids))
+    assert page.links
+    assert {link for link in page.links if link[1:] not in page.ids or link[0] != "#"} == set()
+
+
+def test_every_case_has_an_anchor_of_its_own_that_stays_when_others_come_and_go(sample) -> None:
+    record = sample()
+    anchors = re.findall(r'id="(gate-[0-9a-f]{10})"', render(record))
+    assert len(set(anchors)) == len(record["cases"])
+    fewer = sample(record["cases"][5:])
+    assert set(re.findall(r'id="(gate-[0-9a-f]{10})"', render(fewer))) == set(anchors[5:])
+
+
+def test_a_record_that_names_a_case_twice_shows_both(sample, gate_case) -> None:
+    cases = [gate_case("unique", None), gate_case("unique", None, verdict="fail", outcome="failed")]
+    page = Page(render(sample(cases)))
+    assert len(page.ids) == len(set(page.ids))
+    assert headline(sample(cases)) == "Deployment is blocked by 1 of 2 gates."
+
+
+def test_the_same_record_gives_the_same_bytes_and_is_left_as_it_was(sample) -> None:
+    record = sample()
+    before = copy.deepcopy(record)
+    assert render(record) == render(json.loads(json.dumps(record)))
+    assert record == before
+
+
+def test_a_hundred_cases_take_less_than_half_a_megabyte(sample, gate_case, bins) -> None:
+    cases = [
+        gate_case("data_drift", f"feature_{n}", details={"histogram": bins(n / 50, bins=30)})
+        for n in range(100)
+    ]
+    assert len(render(sample(cases)).encode()) < 500_000
+
+
+def test_nothing_is_loaded_from_anywhere(sample) -> None:
+    text = render(sample())
+    page = Page(text)
+    assert "<script" not in text
+    assert "http://" not in text
+    assert "https://" not in text
+    loading = {"src", "srcset", "background", "poster", "data", "action", "ping", "style"}
+    assert [found for found in page.attributes if found[1] in loading or found[1].startswith("on")] == []
+    assert {
+        value for _, key, value in page.attributes if key.endswith("href") and not str(value).startswith("#")
+    } == set()
+    assert "@import" not in text
+    assert set(re.findall(r"url\((.*?)\)", text)) == {"#hatch"}
+
+
+def test_the_policy_allows_our_style_and_nothing_else(sample) -> None:
+    import base64
+    import hashlib
+
+    text = render(sample())
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)
+    policy = re.search(r'Content-Security-Policy" content="(.*?)"', text)
+    assert style
+    assert policy
+    assert policy[1].startswith("default-src 'none'; style-src 'sha256-")
+    assert base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode() in policy[1]
+
+
+def test_a_hostile_name_is_text_wherever_it_stands(sample, hostile) -> None:
+    record = sample()
+
+    def poisoned(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: poisoned(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [poisoned(item, key) for item in value]
+        kept = {"verdict", "outcome", "direction", "decide_by", "digest"}
+        return value + hostile if isinstance(value, str) and key not in kept else value
+
+    record = poisoned(record)
+    for part in ("datasets", "models", "packages"):
+        record["provenance"][part] = {
+            hostile + key: value for key, value in record["provenance"][part].items()
+        }
+    text = render(record)
+    assert "<script" not in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    page = Page(text)
+    assert [key for _, key, _ in page.attributes if key.startswith("on")] == []
+    assert "<script>alert(1)</script>" in page.text
+
+
+def test_a_name_that_would_reorder_the_text_around_it_shows_its_code(sample, gate_case) -> None:
+    text = render(sample([gate_case("data_drift", "age\u202e\u2066\u200b")]))
+    assert "age‹U+202E›‹U+2066›‹U+200B›" in text
+
+
+def test_right_to_left_names_stay_as_they_are_and_stand_apart(sample, gate_case) -> None:
+    assert "<bdi>גיל</bdi>" in render(sample([gate_case("data_drift", "גיל")]))
+
+
+def test_half_a_character_does_not_stop_the_page(sample, gate_case) -> None:
+    render(sample([gate_case("data_drift", "age \ud800")])).encode("utf-8")
+
+
+def test_a_name_of_ten_thousand_characters_is_cut(sample, gate_case) -> None:
+    text = render(sample([gate_case("data_drift", "x" * 10_000, id="suites/drift.yml::data_drift::xx")]))
+    assert len(text) < 40_000
+
+
+@pytest.mark.parametrize(
+    ("cases", "fields", "said", "stamped"),
+    [
+        ([{}] * 3, {}, "All 3 gates are within their limits: certified.", "Certified"),
+        ([{}], {}, "The one gate is within its limit: certified.", "Certified"),
+        (
+            [{"verdict": "fail", "outcome": "failed"}, {"verdict": "error", "outcome": "failed"}, {}],
+            {},
+            "Deployment is blocked by 2 of 3 gates.",
+            "Blocked",
+        ),
+        (
+            [{"verdict": "inconclusive"}, {}, {}],
+            {},
+            "Nothing is proven beyond its limit; 1 of 3 gates undecided.",
+            "Not certified",
+        ),
+        (
+            [{"verdict": "inconclusive"}] * 2,
+            {},
+            "Nothing is proven: all 2 gates are undecided.",
+            "Not certified",
+        ),
+        (
+            [{"verdict": "fail", "severity": "warn", "warned": True}, {}],
+            {},
+            "Nothing blocks, but 1 gate beyond the limit only warns.",
+            "Not certified",
+        ),
+        (
+            [
+                {"verdict": "fail", "outcome": "xfailed", "waiver": {"until": "2026-12-01"}},
+                {"verdict": "inconclusive"},
+            ],
+            {},
+            "Nothing blocks, but 1 gate is beyond the limit under a waiver and 1 gate is undecided.",
+            "Not certified",
+        ),
+        (
+            [{}] * 2,
+            {"complete": False, "planned": 5},
+            "Nothing is decided: only 2 of 5 gates ran.",
+            "Incomplete",
+        ),
+        (
+            [],
+            {"complete": False, "planned": 5, "blocked": True},
+            "Deployment is blocked: no gate ran.",
+            "Incomplete",
+        ),
+        (
+            [{"verdict": "fail", "outcome": "failed"}],
+            {"complete": False, "planned": 5},
+            "Deployment is blocked by 1 of 5 gates.",
+            "Blocked",
+        ),
+    ],
+)
+def test_the_decision_is_one_sentence(sample, gate_case, cases, fields, said, stamped) -> None:
+    record = sample([gate_case("data_drift", f"f{n}", **one) for n, one in enumerate(cases)], **fields)
+    assert headline(record) == said
+    assert stamp(record) == stamped
+
+
+def test_the_tally_tells_certified_from_nothing_proven(sample, gate_case) -> None:
+    cases = [gate_case("data_drift", f"f{n}", verdict="inconclusive" if n > 2 else "pass") for n in range(12)]
+    text = Page(render(sample(cases))).text
+    assert "Fail 0" in text
+    assert "Undecided 9" in text
+    assert "Pass 3" in text
+    assert "Error 0" in text
+    assert "Not certified" in text
+
+
+def test_an_incomplete_record_says_so_before_anything_else(sample, gate_case) -> None:
+    text = render(sample([gate_case("unique", None)], complete=False, planned=41, certified=False))
+    assert "This record is not complete: 40 planned gates have no verdict." in text
+    assert text.index("not complete") < text.index("<h1>")
+
+
+def test_a_complete_looking_record_that_was_cut_short_is_not_certified(sample, gate_case) -> None:
+    record = sample([gate_case("unique", None)], complete=False, certified=False)
+    assert stamp(record) == "Incomplete"
+
+
+def test_a_record_edited_by_hand_is_called_out(sample) -> None:
+    record = sample()
+    record["cases"][6]["verdict"] = "pass"
+    record["cases"][6]["outcome"] = "passed"
+    record["certified"] = True
+    text = render(record)
+    assert "its digest does not match" in text
+    assert "counts differ" in text
+    assert "says certified, but not every case" in text
+    assert "its digest does not match" not in render(sample())
+
+
+def test_a_certificate_is_worth_no_more_than_its_cases(sample, gate_case) -> None:
+    record = sample([gate_case("unique", None, verdict="inconclusive")], certified=True)
+    assert stamp(record) == "Not certified"
+
+
+def test_a_pass_by_p_value_or_estimate_is_not_sold_as_a_proof(sample, gate_case) -> None:
+    cases = [
+        gate_case("a", None, decide_by="p_value", interval=None, limit=None),
+        gate_case("b", None, decide_by="estimate"),
+        gate_case("c", None, decide_by="estimate", interval=None),
+        gate_case("d", None),
+    ]
+    text = Page(render(sample(cases))).text
+    assert "1 pass rests on a p-value alone, which says nothing about size." in text
+    assert "1 pass rests on the estimate alone, which leaves chance out." in text
+    assert "not every one was shown to stay within its limit" in text
+
+
+def test_what_blocks_shows_message_reason_and_line(sample, gate_case) -> None:
+    cases = [
+        gate_case(
+            "a",
+            "age",
+            verdict="fail",
+            outcome="failed",
+            line=24,
+            message="age moved by 0.31",
+            because="PCCP 4.2",
+        ),
+        gate_case("b", "sex", verdict="fail", outcome="failed", line=31),
+    ]
+    text = render(sample(cases))
+    blocking = text[text.index('id="blocking"') : text.index('id="gates"')]
+    assert "age moved by 0.31" in blocking
+    assert "PCCP 4.2" in blocking
+    assert "suites/drift.yml:24" in blocking
+    assert "default limit, no rationale given" in blocking
+    assert "suites/drift.yml:31" in blocking
+    assert blocking.count("<svg role") + blocking.count('role="img"') >= 2
+
+
+def test_waivers_stand_on_top_with_who_and_until(sample) -> None:
+    text = render(sample())
+    waivers = text[text.index('id="waivers"') : text.index('id="blocking"')]
+    assert "dr.ada@hospital.example" in waivers
+    assert "2026-12-31" in waivers
+    assert "new triage form since October" in waivers
+    assert "waiver not needed" in waivers
+
+
+def test_an_undecided_gate_shows_the_rows_it_needs_and_the_limit_its_data_certify(sample) -> None:
+    text = render(sample())
+    undecided = Page(
+        "<main>" + text[text.index("<table class") : text.index("</table>")] + "</table></main>"
+    ).text
+    assert "about 52,000" in undecided
+    assert "≤ 0.108" in undecided
+
+
+def test_the_false_alarm_statement_gives_the_bound(sample) -> None:
+    assert "any gate wrongly is at most 25%" in render(sample())
+    assert "at most" not in render(sample(false_alarm_bound=1.0)).split("False alarms")[1][:200]
+    assert "False alarms" not in render(sample(false_alarm_bound=None))
+
+
+def test_every_picture_says_in_words_what_it_shows(sample) -> None:
+    text = render(sample())
+    pictures = re.findall(r"<svg(?![^>]*(?:aria-hidden|arrow))[^>]*>.*?</svg>", text)
+    assert len(pictures) > 50
+    assert all('role="img"' in picture and "<title>" in picture for picture in pictures)
+    assert (
+        "Estimate 0.31, one-sided bounds 0.283 and 0.326, bound for failing 0.276, limit ≤\u00a00.1." in text
+    )
+
+
+def test_features_are_listed_from_the_farthest_beyond_to_the_farthest_within(sample) -> None:
+    text = render(sample())
+    overview = text[text.index('class="overview"') : text.index("</ol>")]
+    order = re.findall(r"<bdi>(.*?)</bdi>", overview)
+    assert order[:4] == ["age", "diagnosis_group", "glucose", "potassium"]
+    assert order[-1] == "los_days"
+    assert "age · F (age-by-sex)" in order
+    assert "(age-classic)" not in overview
+
+
+def test_every_optional_field_may_be_null(sample, gate_case) -> None:
+    whole = gate_case(
+        "data_drift", "age", waiver={"until": "2026-12-31"}, details={"histogram": {"levels": ["a"]}}
+    )
+    for field in whole:
+        text = render(sample([{**whole, field: None}], counts={}))
+        Page(text)
+    Page(render(sample([dict.fromkeys(whole)], counts=None)))
+    Page(render({}))
+    record = sample()
+    for field in record:
+        Page(render({**record, field: None}))
+    for field in record["provenance"]:
+        Page(render({**record, "provenance": {**record["provenance"], field: None}}))
+
+
+@pytest.mark.parametrize(
+    "histogram",
+    [
+        {"edges": [0, 1, 2], "reference": [0.5, 0.5], "current": [1.0]},
+        {"edges": [0], "reference": [], "current": []},
+        {"edges": [2, 1, 0], "reference": [0.5, 0.5], "current": [0.5, 0.5]},
+        {"edges": [None, None], "reference": [1], "current": [1]},
+        {"edges": "abc", "reference": None, "current": {}},
+        {"levels": [], "reference": [], "current": []},
+        {"levels": ["a"], "reference": [0.5], "current": []},
+    ],
+)
+def test_a_histogram_that_makes_no_sense_is_left_out(sample, gate_case, histogram) -> None:
+    assert "</span>reference" not in render(sample([gate_case("a", None, details={"histogram": histogram})]))
+
+
+@pytest.mark.parametrize(
+    "histogram",
+    [
+        {"edges": [5, 5], "reference": [1], "current": [1]},
+        {"edges": [None, 1, 2, None], "reference": [0.2, 0.5, 0.3], "current": [0.1, 0.6, 0.3]},
+        {"edges": [0, 1, 1, 2], "reference": [0.2, 0.5, 0.3], "current": [0.1, 0.6, 0.3]},
+        {"edges": [-1e300, 0, 1e300], "reference": [0.5, 0.5], "current": [0.5, 0.5]},
+        {"edges": [0, 1], "reference": [0], "current": [0]},
+        {"levels": ["a", "b"], "reference": [0, 0], "current": [0, 0]},
+    ],
+)
+def test_a_histogram_with_open_or_empty_bins_is_drawn(sample, gate_case, histogram) -> None:
+    text = render(sample([gate_case("a", None, details={"histogram": histogram})]))
+    assert "</span>reference" in text
+    assert (
+        re.findall(
+            r"\b(?:nan|inf|None)\b", Page(text).text + "".join(re.findall(r"<(?:path|rect|line).*?>", text))
+        )
+        == []
+    )
+
+
+def test_steps_are_as_high_as_their_share_per_unit(sample, gate_case) -> None:
+    histogram = {"edges": [0, 1, 3], "reference": [0.5, 0.5], "current": [0.2, 0.8]}
+    text = render(sample([gate_case("a", None, details={"histogram": histogram})]))
+    # Equal shares in bins of width 1 and 2: the second step is half as high as the first.
+    assert 'd="M8 112v-104h114.7v52h229.3V112Z"' in text
+
+
+def test_a_far_tail_is_named_and_does_not_squeeze_the_rest(sample, gate_case, bins) -> None:
+    text = render(sample([gate_case("a", None, details={"histogram": bins(0, tail=True)})]))
+    assert "Not drawn: " in text
+    assert "of current above 91.3" in text
+
+
+def test_of_many_levels_those_are_drawn_that_are_large_or_moved(sample, gate_case) -> None:
+    names = [f"level {n}" for n in range(40)]
+    reference = [0.1] * 8 + [0.2 / 32] * 32
+    current = [*reference[:-1], reference[-1] + 0.004]
+    details = {"histogram": {"levels": names, "reference": reference, "current": current}}
+    text = render(sample([gate_case("a", None, details=details)]))
+    assert "28 more levels are not drawn" in text
+    assert ">level 39<" in text
+    assert ">level 0<" in text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"estimate": 0, "limit": 0, "interval": None, "fail_bound": None, "decide_by": "estimate"},
+        {"estimate": 1e-300, "limit": 1e-300, "interval": [1e-300, 1e-300]},
+        {"estimate": 1e300, "limit": -1e300, "interval": [1e300, 1e300]},
+        {"estimate": -5, "limit": [-0.1, 0.1], "direction": "within", "interval": [-6, -4]},
+        {"estimate": 0.5, "limit": 0, "direction": "at_least"},
+        {"estimate": 0.5, "limit": [0, 0], "direction": "within"},
+        {"p_value": 0, "alpha": 0, "decide_by": "p_value"},
+        {"p_value": 1, "alpha": 1, "decide_by": "p_value"},
+        {"p_value": 1e-320, "alpha": 1e-9, "decide_by": "p_value"},
+    ],
+)
+def test_extreme_figures_are_drawn_within_the_picture(sample, gate_case, fields) -> None:
+    text = render(sample([gate_case("data_drift", "a", **fields), gate_case("data_drift", "b")]))
+    Page(text)
+    places = [float(x) for x in re.findall(r' (?:x|x1|x2|cx)="(-?[0-9.e+]+)"', text)]
+    assert places
+    assert all(0 <= x <= 360 for x in places)
+
+
+def test_a_p_value_stands_on_its_own_axis_and_claims_no_size(sample) -> None:
+    text = render(sample())
+    assert "p-value 0.41, threshold 0.05. It says nothing about size." in text
+    assert "not significant; says nothing about size" in text
+
+
+def test_figures_carry_three_digits_and_a_true_minus(sample, gate_case) -> None:
+    details = {"reference": 0.2, "current": 0.179, "change": -0.021, "relative_change": -0.105}
+    page = Page(render(sample([gate_case("a", None, details=details)]))).text
+    assert "Change −0.021" in page
+    assert "Relative change −0.105" in page
+
+
+def test_provenance_shows_flow_digests_commit_and_command(sample) -> None:
+    page = Page(render(sample())).text
+    assert "20,000 read → 19,500 after where → 18,100 mature (fewer than 11 patients)" in page
+    assert "cd" * 32 in page
+    assert "9d" * 32 in page
+    assert "3f2a9c7e5b1d4a60f8e2c9b7a6d5e4f3c2b1a098 with uncommitted changes" in page
+    assert "pytest --readmit-suite=suites/drift.yml --readmit-report=report.html" in page
+    assert "admittime (time)" in page
+    assert "medical-ai-board@hospital.example" in page
+
+
+def test_two_suites_have_a_section_each(sample, gate_case) -> None:
+    other = gate_case("unique", None, id="suites/quality.yml::unique", suite="quality")
+    text = render(sample([gate_case("unique", None), other]))
+    assert "Suite readmission-drift" in text
+    assert "Suite quality" in text
