@@ -1,0 +1,256 @@
+"""The `readmit` command: what a person does with suites and records outside a test run."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pytest_readmit.errors import ReadmitError, SuiteError, did_you_mean
+
+if TYPE_CHECKING:
+    from pytest_readmit.registry import CheckSpec, Registry
+    from pytest_readmit.suite import Suite
+
+OK = 0
+INTERRUPTED = 2
+WRONG = 4
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with pytest's exit code for a wrong command line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(WRONG, f"{self.prog}: {message}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 0 done, 2 interrupted, 4 suite or command line wrong."""
+    try:
+        options = _parser().parse_args(argv)
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except ReadmitError as error:
+        _say(str(error), sys.stderr)
+        return WRONG
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else WRONG
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has seen enough; the interpreter must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="readmit", description="Suites and records of pytest-readmit.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    lint = _command(commands, "lint", _lint, "check suites without reading data")
+    lint.add_argument("suites", nargs="+", metavar="SUITE", help="a file, a folder of suites or a glob")
+    lint.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="what ${NAME} stands for"
+    )
+    lint.add_argument(
+        "--env", action="append", default=[], metavar="NAME", help="read NAME from the environment too"
+    )
+    schema = _command(commands, "schema", _schema, "write the JSON Schema of suites, for editors")
+    schema.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
+    listing = _command(commands, "list", _list, "describe the checks and their parameters")
+    listing.add_argument("check", nargs="?", metavar="CHECK", help="only this one")
+    for command in (lint, schema, listing):
+        command.add_argument(
+            "--checks", action="append", default=[], metavar="MODULE", help="a module that registers checks"
+        )
+    report = _command(commands, "report", _report, "write a record as one HTML page")
+    report.add_argument("record", metavar="RECORD", help="a file that --readmit-json wrote")
+    report.add_argument("-o", "--output", required=True, metavar="FILE", help="the page")
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        _say(f"pytest-readmit {version('pytest-readmit')}")
+        parser.exit()
+
+
+def _command(commands: Any, name: str, run: Any, about: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about)
+    command.set_defaults(run=run)
+    return command
+
+
+def _say(text: str, stream: Any = None) -> None:
+    """Print text without control characters, whatever the terminal's encoding."""
+    stream = stream or sys.stdout
+    clean = "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
+    encoding = stream.encoding or "utf-8"
+    stream.write(clean.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def _checks(modules: Sequence[str]) -> "Registry":
+    from pytest_readmit import registry
+
+    if modules and "" not in sys.path:
+        # A console script starts beside itself; the user means modules of this folder, as in `python -m`.
+        sys.path.insert(0, os.getcwd())
+    return registry.load(modules, named_by="--checks")
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise SuiteError([f"--set {text}: write NAME=VALUE"])
+        pairs[name] = value
+    return pairs
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from pytest_readmit.suite import Settings, read_suite
+    from pytest_readmit.suite.find import find_suites
+
+    checks = _checks(options.checks)
+    settings = Settings(
+        variables=_pairs(options.set), environ=dict(os.environ), allowed_env=frozenset(options.env)
+    )
+    folder = Path.cwd()
+    problems: list[str] = []
+    entries = 0
+    paths = find_suites(options.suites, folder)
+    for path in paths:
+        try:
+            suite = read_suite(path, shown=_shown(path, folder), checks=checks, settings=settings)
+        except SuiteError as error:
+            problems += [str(problem) for problem in error.problems]
+            continue
+        entries += len(suite.entries)
+        for warning in (*suite.warnings, *_absent_data(suite, checks)):
+            _say(f"{warning} (warning)")
+    if problems:
+        _say("\n".join(problems))
+        _say(_count(len(problems), "problem"))
+        return WRONG
+    _say(f"{_count(len(paths), 'suite')}, {_count(entries, 'entry', 'entries')}: no problems")
+    return OK
+
+
+def _absent_data(suite: "Suite", checks: "Registry") -> Iterator[str]:
+    """Yield a warning for each dataset that a check needs and `data` lacks; a run may still bring it."""
+    told = {*suite.data} if suite.data else {"reference", "current"}
+    for entry in suite.entries:
+        spec = checks[entry.check]
+        needs = [name for name, kind in spec.needs if kind in ("column", "dataset", "scored")]
+        for name in [*needs, "reference", "current"] if spec.part else needs:
+            wanted = entry.on if name == "current" and entry.on else name
+            if wanted not in told:
+                told.add(wanted)
+                yield (
+                    f"{suite.shown}:{entry.line}:{entry.column}: {entry.check}: needs a dataset {wanted!r}, "
+                    "which `data` does not name"
+                )
+
+
+def _shown(path: Path, folder: Path) -> str:
+    """Return a path as pytest shows it: relative to the folder, with forward slashes."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive on Windows
+        return path.as_posix()
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def _schema(options: argparse.Namespace) -> int:
+    import json
+
+    from pytest_readmit.suite.schema import suite_schema
+
+    text = json.dumps(suite_schema(_checks(options.checks)), indent=2, ensure_ascii=False)
+    if options.output is None:
+        _say(text)
+    else:
+        _write(options.output, f"{text}\n")
+    return OK
+
+
+def _write(name: str, text: str) -> None:
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SuiteError([f"{name}: cannot be written ({error.strerror})"]) from error
+
+
+def _list(options: argparse.Namespace) -> int:
+    checks = _checks(options.checks)
+    wanted: Mapping[str, CheckSpec] = checks
+    if options.check is not None:
+        if options.check not in checks:
+            raise SuiteError([f"unknown check {options.check!r}{did_you_mean(options.check, checks)}"])
+        wanted = {options.check: checks[options.check]}
+    _say("\n\n".join(_described(spec) for spec in wanted.values()))
+    if options.check is None:
+        from pytest_readmit.registry import COMMON_KEYS
+
+        _say(f"\nEvery entry also takes: {', '.join(COMMON_KEYS)}.")
+    return OK
+
+
+def _described(spec: "CheckSpec") -> str:
+    from pytest_readmit.parameters import describe
+    from pytest_readmit.suite.schema import summary
+
+    lines = [spec.name, *_wrapped(f"{summary(spec.doc)} {_cases_of(spec)}", 4)]
+    schema = spec.json_schema
+    for name, field in schema.get("properties", {}).items():
+        default = f"default {_yaml(field['default'])}" if name in spec.defaults else "required"
+        lines += _wrapped(f"{name}: {describe(field, schema)}; {default}", 4)
+        lines += _wrapped(field.get("description", ""), 8)
+    return "\n".join(lines)
+
+
+def _cases_of(spec: "CheckSpec") -> str:
+    if spec.cases is not None:
+        return "Its parameters say which cases it has."
+    if not spec.per_column:
+        return "One case."
+    return f"One case per {' or '.join(spec.kinds)} column." if spec.kinds else "One case per column."
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    import shutil
+    import textwrap
+
+    width = max(40, min(shutil.get_terminal_size().columns, 100))
+    return textwrap.wrap(
+        text, width, initial_indent=" " * indent, subsequent_indent=" " * indent, break_on_hyphens=False
+    )
+
+
+def _yaml(value: Any) -> str:
+    import json
+
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from pytest_readmit import record
+    from pytest_readmit.report import render
+
+    try:
+        content = record.read(Path(options.record))
+    except OSError as error:
+        raise SuiteError([f"{options.record}: cannot be read ({error.strerror})"]) from error
+    _write(options.output, render(content))
+    return OK

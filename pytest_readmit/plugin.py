@@ -1,0 +1,142 @@
+"""pytest hooks, thin: everything else is imported when a suite is named."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SUFFIXES = (".yml", ".yaml")
+PATHS = pytest.StashKey[list[Path]]()
+REPLACED = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("readmit", "model gates from YAML suites")
+    group.addoption(
+        "--readmit-suite",
+        action="append",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="run the gates of this suite: a file, a folder of suites or a glob; repeatable; "
+        "without PATH, those of ini readmit_suites",
+    )
+    group.addoption("--readmit-report", metavar="FILE", help="write the report, one HTML page")
+    group.addoption("--readmit-json", metavar="FILE", help="write the record, JSON")
+    group.addoption(
+        "--readmit-set",
+        action="append",
+        metavar="NAME=VALUE",
+        help="what a suite's ${NAME} stands for; repeatable",
+    )
+    group.addoption(
+        "--readmit-data",
+        action="append",
+        metavar="NAME=SOURCE",
+        help="use this file or source as the dataset NAME; repeatable",
+    )
+    group.addoption(
+        "--readmit-strict", action="store_true", help="every warning and every undecided gate blocks"
+    )
+    parser.addini("readmit_suites", "suites that a bare --readmit-suite runs", type="paths", default=[])
+    parser.addini("readmit_checks", "importable modules that register checks", type="args", default=[])
+    parser.addini("readmit_env", "environment variables that suites may use", type="args", default=[])
+    parser.addini("readmit_max_cases", "the most cases a suite may have", default="10000")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Put the named suites in the place of path arguments before pytest looks for conftest files."""
+    options = early_config.known_args_namespace
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        replace_outputs(early_config, options.readmit_json, options.readmit_report)
+    if not options.readmit_suite or options.help or options.version:
+        return
+    from pytest_readmit.collect import named_suites
+
+    try:
+        found = named_suites(
+            options.readmit_suite,
+            early_config.getini("readmit_suites"),
+            folder=early_config.invocation_params.dir,
+        )
+    except pytest.UsageError:
+        if early_config.stash.get(REPLACED, False):
+            from pytest_readmit import reporter
+
+            reporter.replace_stale(early_config, exit_code=pytest.ExitCode.USAGE_ERROR)
+        raise
+    early_config.stash[PATHS] = found
+    given = {_path_of(argument, early_config) for argument in options.file_or_dir}
+    # At the front: after a bare --readmit-suite a path would be taken for its value.
+    added = [str(path) for path in found if path not in given]
+    args[:0] = added
+    options.file_or_dir[:0] = added
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Validate the suites on every process; take part in the session if there are any."""
+    options = config.option
+    arguments = [argument for argument in config.args if argument.partition("::")[0].endswith(SUFFIXES)]
+    paths = config.stash.get(PATHS, [])
+    outputs = options.readmit_json, options.readmit_report
+    if options.help or options.version or not (arguments or paths or any(outputs)):
+        return
+    is_controller = not hasattr(config, "workerinput")
+    if is_controller:
+        replace_outputs(config, *outputs, must=True)
+    from pytest_readmit import collect
+
+    named = [path for argument in arguments if collect.is_suite(path := _path_of(argument, config))]
+    suites = list(dict.fromkeys([*paths, *named]))
+    if suites or any(outputs):
+        _take_part(config, suites, is_controller=is_controller)
+
+
+def _take_part(config: pytest.Config, suites: list[Path], *, is_controller: bool) -> None:
+    from pytest_readmit import collect, reporter
+    from pytest_readmit.errors import ReadmitError
+
+    try:
+        gates = collect.Gates(config, suites)
+    except ReadmitError as error:
+        if is_controller:
+            reporter.replace_stale(config, exit_code=pytest.ExitCode.USAGE_ERROR)
+        raise pytest.UsageError(reporter.told(error)) from None
+    config.pluginmanager.register(gates, "readmit-gates")
+    if is_controller:
+        reporter.take_part(config, gates)
+
+
+def replace_outputs(
+    config: pytest.Config, json_file: str | None, report_file: str | None, *, must: bool = False
+) -> None:
+    """Replace what an earlier run left, once, so that nobody takes it for this run's."""
+    if config.stash.get(REPLACED, False) or not (json_file or report_file):
+        return
+    _refuse_outputs(config, [each for each in (json_file, report_file) if each])
+    from pytest_readmit import reporter
+
+    try:
+        reporter.replace_stale(config)
+    except OSError as error:
+        if must:
+            pytest.exit(f"readmit: the record could not be written: {error}", pytest.ExitCode.INTERNAL_ERROR)
+        return
+    config.stash[REPLACED] = True
+
+
+def _refuse_outputs(config: pytest.Config, outputs: list[str]) -> None:
+    """Refuse to write over a suite, or record and report over each other."""
+    for output in outputs:
+        if output.endswith(SUFFIXES):
+            raise pytest.UsageError(f"{output} is a suite's name; record and report are not written there")
+    paths = [os.path.realpath(config.invocation_params.dir / output) for output in outputs]
+    files = [path for path in paths if os.path.isfile(path) or not os.path.exists(path)]
+    if len(set(files)) < len(files):
+        raise pytest.UsageError(f"--readmit-json and --readmit-report name the same file: {outputs[0]}")
+
+
+def _path_of(argument: str, config: pytest.Config) -> Path:
+    return Path(os.path.abspath(config.invocation_params.dir / argument.partition("::")[0]))

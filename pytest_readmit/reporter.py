@@ -1,0 +1,294 @@
+"""The controller's part: gathers Findings, writes the record and its views once, says what blocks."""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_readmit import privacy, provenance, record
+from pytest_readmit.collect import PAYLOAD, Gates, lost
+from pytest_readmit.errors import ReadmitError, SuiteError
+from pytest_readmit.privacy import printable
+
+MOST_BLOCKING = 20
+MOST_OTHERS = 5
+CAUSES = ("fail", "error", "undecided", "warning")
+UNDECIDED = {"inconclusive": "undecided"}
+STALE_PAGE = (
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>readmit: no result</title></head>\n'
+    "<body><h1>No result</h1>\n"
+    "<p>This run has not finished, or could not start. Nothing was decided.</p></body></html>\n"
+)
+
+
+def replace_stale(config: pytest.Config, *, exit_code: int = pytest.ExitCode.INTERNAL_ERROR) -> None:
+    """
+    Put a record of "nothing was decided" in the place of what an earlier run left.
+
+    Raises:
+        OSError: If an output cannot be written.
+    """
+    options = config.known_args_namespace
+    if options.readmit_json:
+        facts = provenance.collect(
+            started=provenance.now(),
+            finished=None,
+            git={"commit": None, "dirty": None},
+            command=_command(config, privacy.Mask()),
+        )
+        nothing = record.incomplete(exit_code=int(exit_code), provenance=facts)
+        record.write(_output(config, options.readmit_json), nothing)
+    if options.readmit_report:
+        record.write_text(_output(config, options.readmit_report), STALE_PAGE)
+
+
+def told(error: ReadmitError) -> str:
+    """Return an error as the user reads it: one line a problem, without control characters."""
+    problems = error.problems if isinstance(error, SuiteError) else (error,)
+    lines = [printable(str(problem)) for problem in problems]
+    return lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} problems", *lines])
+
+
+class Reporter:
+    """Collects what items and workers report; the only one who writes files."""
+
+    def __init__(self, config: pytest.Config, gates: Gates) -> None:
+        self._config = config
+        self._gates = gates
+        self._mask = privacy.mask_of_all(gates.plan.suites)
+        self._case_of = {case.id: case for case in gates.plan.cases}
+        self._payloads: dict[str, str] = {}
+        self._selected: set[str] | None = None
+        self._sources: dict[str, Any] = {}
+        self._broken = False
+        self._reached_maxfail = False
+        self._started = provenance.now()
+        self._git = provenance.GitState(config.rootpath)
+        self.record: dict[str, Any] | None = None
+        self.unwritten: list[str] = []
+
+    def pytest_report_header(self) -> list[str]:
+        gates = len(self._gates.plan.cases)
+        shown = [suite.shown for suite in self._gates.plan.suites]
+        files = printable(", ".join(shown)) if len(shown) <= MOST_OTHERS else f"{len(shown)} suites"
+        return [f"readmit: {files}: {_plural(gates, 'gate')}"]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._select(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        self._select(iter(ids))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker read; a worker that died has nothing to say."""
+        sent = (getattr(node, "workeroutput", None) or {}).get("readmit_sources")
+        if sent is not None:
+            self._sources = _joined(self._sources, json.loads(sent))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        case = self._case_of.get(report.nodeid)
+        if case is None:
+            return
+        payload = getattr(report, PAYLOAD, None)
+        if payload is not None:
+            self._payloads[case.id] = payload
+        elif report.failed and case.id not in self._payloads:
+            # "???" is xdist's phase for a test whose worker died.
+            died = str(report.when) == "???"
+            self._broken |= died
+            why = "the worker that measured it died" if died else f"it did not get through {report.when}"
+            self._payloads[case.id] = lost(case, f"{case.names[-1]}: {why}; nothing was measured")
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # xdist ends a run under -x by an interruption of its own; pytest alone ends it with exit code 1.
+        self._reached_maxfail = bool(self._config.option.maxfail) and excinfo.typename == "Interrupted"
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Build the record, write it and its views; a record that cannot be written is exit code 3."""
+        code = int(session.exitstatus)
+        if code == pytest.ExitCode.INTERRUPTED and self._reached_maxfail and self._blocking():
+            code = int(pytest.ExitCode.TESTS_FAILED)
+        if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and self._blocking():
+            code = int(pytest.ExitCode.TESTS_FAILED)
+        facts = self._facts()
+        self.record = self._build(code, facts)
+        self.unwritten = self._write(self.record)
+        if self.unwritten and code != pytest.ExitCode.INTERNAL_ERROR:
+            code = int(pytest.ExitCode.INTERNAL_ERROR)
+            self.record = self._build(code, facts)
+            self._write(self.record)
+        session.exitstatus = code
+
+    def pytest_unconfigure(self) -> None:
+        self._git.read()  # a run that never began leaves no process behind either
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.record is None or self._config.option.collectonly or self._config.get_verbosity() < 0:
+            return
+        terminalreporter.section("readmit")
+        for line in summary(self.record):
+            terminalreporter.write_line(printable(line))
+        for option in (self._config.option.readmit_json, self._config.option.readmit_report):
+            if option and not self.unwritten:
+                terminalreporter.write_line(f"written: {printable(option)}")
+
+    def _select(self, ids: Iterator[str]) -> None:
+        self._selected = (self._selected or set()) | {each for each in ids if each in self._case_of}
+
+    def _blocking(self) -> bool:
+        return any(finding["outcome"] == "failed" for finding in self._findings.values())
+
+    @cached_property
+    def _findings(self) -> dict[str, Mapping[str, Any]]:
+        """The Findings, read when all have come in: until then one text each is lighter."""
+        return {name: json.loads(payload) for name, payload in self._payloads.items()}
+
+    def _facts(self) -> dict[str, Any]:
+        return provenance.collect(
+            started=self._started,
+            finished=provenance.now(),
+            git=self._git.read(),
+            command=_command(self._config, self._mask),
+            **(self._sources or self._gates.sources()),
+        )
+
+    def _build(self, code: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+        chosen = len(self._case_of) if self._selected is None else len(self._selected)
+        return record.build(
+            self._gates.plan,
+            self._findings,
+            exit_code=code,
+            provenance=facts,
+            deselected=len(self._case_of) - chosen,
+            broken=self._broken or code in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR),
+        )
+
+    def _write(self, content: dict[str, Any]) -> list[str]:
+        """Write what the command line asks for; return what could not be written, and why."""
+        options = self._config.option
+        failures = []
+        if options.readmit_json:
+            try:
+                record.write(_output(self._config, options.readmit_json), content)
+            except OSError as error:
+                failures.append(f"the record could not be written: {error}")
+        if options.readmit_report:
+            try:
+                from pytest_readmit.report import render
+
+                record.write_text(_output(self._config, options.readmit_report), render(content))
+            except Exception as error:  # a report that cannot be drawn must not cost the record
+                reason = error if isinstance(error, OSError) else type(error).__name__
+                failures.append(f"the report could not be written: {reason}")
+        return failures
+
+
+def take_part(config: pytest.Config, gates: Gates) -> None:
+    """Register the controller's part."""
+    reporter = Reporter(config, gates)
+    config.pluginmanager.register(reporter, "readmit-reporter")
+    config.pluginmanager.register(LastLine(config, reporter), "readmit-last-line")
+
+
+class LastLine:
+    """Prints what blocked after everything else."""
+
+    def __init__(self, config: pytest.Config, reporter: Reporter) -> None:
+        self._config = config
+        self._reporter = reporter
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None]:
+        yield
+        made, unwritten = self._reporter.record, self._reporter.unwritten
+        if made is None or self._config.option.collectonly:
+            return
+        lines = [f"readmit: {printable(text)}" for text in (*unwritten, last_line(made))]
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        for line in lines:
+            if terminal is not None:
+                terminal.write_line(line)
+            elif unwritten:
+                sys.stderr.write(f"{line}\n")
+
+
+def summary(made: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a person reads in five seconds: the verdict, what blocks, what is left open."""
+    yield last_line(made).capitalize()
+    blocking = [case for case in made["cases"] if case["outcome"] == "failed"]
+    yield from _listed(blocking, MOST_BLOCKING)
+    others: dict[str, list[Mapping[str, Any]]] = {"waived": [], "warned": [], "undecided": []}
+    for case in made["cases"]:
+        if case["outcome"] == "xfailed":
+            others["waived"].append(case)
+        elif case["outcome"] == "passed" and case["warned"]:
+            others["warned"].append(case)
+        elif case["outcome"] == "passed" and case["verdict"] == "inconclusive":
+            others["undecided"].append(case)
+    for title, found in others.items():
+        yield from _listed(found, MOST_OTHERS, title)
+
+
+def last_line(made: Mapping[str, Any]) -> str:
+    """Say what blocked: fail, error or undecided."""
+    cases = made["cases"]
+    words = [_cause(case) for case in cases if case["outcome"] == "failed"]
+    by = [f"by {cause} ({words.count(cause)})" for cause in CAUSES if cause in words]
+    counts = ", ".join(f"{made['counts'][name]} {UNDECIDED.get(name, name)}" for name in record.VERDICTS)
+    left = made["planned"] - len(cases)
+    tail = f" ({counts}; {left} of {made['planned']} not run)" if left else f" ({counts})"
+    if words:
+        return f"blocked {', '.join(by)}{tail}"
+    if not cases:
+        return f"no gate decided{tail}"
+    if made["blocked"]:
+        return f"blocked by error: the run did not finish{tail}"
+    if made["certified"]:
+        return f"pass, every gate certified{tail}"
+    return f"{'nothing blocks' if made['complete'] else 'nothing blocks, incomplete'}{tail}"
+
+
+def _listed(cases: Sequence[Mapping[str, Any]], most: int, title: str | None = None) -> Iterator[str]:
+    for case in cases[:most]:
+        yield f"  {title or _cause(case)}: {case['id']}: {case['message']}"
+    if len(cases) > most:
+        yield f"  ... and {len(cases) - most} more {title or 'that block'}"
+
+
+def _cause(case: Mapping[str, Any]) -> str:
+    verdict = str(case["verdict"])
+    return {"inconclusive": "undecided", "pass": "warning"}.get(verdict, verdict)
+
+
+def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Join what two workers read; what only one of them knows is kept."""
+    joined = dict(first)
+    for key, value in second.items():
+        known = joined.get(key)
+        if isinstance(known, Mapping) and isinstance(value, Mapping):
+            joined[key] = _joined(known, value)
+        elif known is None:
+            joined[key] = value
+    return joined
+
+
+def _command(config: pytest.Config, mask: privacy.Mask) -> str:
+    typed = [mask.text(os.fspath(argument)) for argument in config.invocation_params.args]
+    return shlex.join(["pytest", *typed])
+
+
+def _output(config: pytest.Config, named: str) -> Path:
+    return Path(config.invocation_params.dir / named)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
