@@ -303,7 +303,7 @@ def _times(array: np.ndarray) -> np.ndarray:
     mask = np.ma.getmask(array)
     times = np.ma.getdata(array).astype(np.int64).view("datetime64[us]").copy()
     if mask is not np.ma.nomask:
-        times[mask] = np.datetime64("NaT")
+        times[mask] = np.datetime64("NaT", "us")
     return times
 
 

@@ -136,7 +136,7 @@ class FrameTable:
                 "are not dates "
                 "(write them as YYYY-MM-DD)"
             )
-        table = np.array([*values, np.datetime64("NaT")], dtype="datetime64[us]")
+        table = np.array([*values, np.datetime64("NaT", "us")], dtype="datetime64[us]")
         return np.asarray(table[codes.codes])
 
     def codes(self, name: str) -> Codes:

@@ -69,7 +69,7 @@ def _parse_masked(data: np.ndarray, mask: np.ndarray) -> Parsed:
     if kind == "f":
         return Parsed("float", Numbers(np.where(mask, np.nan, data.astype(np.float64))))
     if kind == "M":
-        return Parsed("time", np.where(mask, np.datetime64("NaT"), data.astype("datetime64[us]")))
+        return Parsed("time", np.where(mask, np.datetime64("NaT", "us"), data.astype("datetime64[us]")))
     objects = data.astype(object)
     objects[mask] = None
     return parse_objects(objects)
@@ -103,7 +103,7 @@ def _parse_distinct(distinct: list[Any], keys: np.ndarray) -> Parsed:
         return _parse_numbers(distinct, keys, absent)
     if all(isinstance(value, date | np.datetime64) for value in distinct) and distinct:
         times = np.array(
-            [*(_naive(value) for value in distinct), np.datetime64("NaT")], dtype="datetime64[us]"
+            [*(_naive(value) for value in distinct), np.datetime64("NaT", "us")], dtype="datetime64[us]"
         )
         return Parsed("time", times[keys])
     if distinct and not any(isinstance(value, str) for value in distinct):

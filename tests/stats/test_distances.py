@@ -63,7 +63,9 @@ def _drawn(rng: np.random.Generator) -> np.ndarray:
 def test_ks_of_large_columns_ranks_only_what_can_still_win(seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = _drawn(rng), _drawn(rng)
-    assert ks.distance(of(a), of(b)) == scipy.stats.ks_2samp(a, b, method="asymp").statistic
+    expected = scipy.stats.ks_2samp(a, b, method="asymp").statistic
+    # scipy's last digit differs between its releases.
+    assert ks.distance(of(a), of(b)) == pytest.approx(expected, rel=1e-12)
 
 
 def test_ks_sees_a_difference_outside_the_other_columns_range() -> None:
@@ -82,7 +84,7 @@ def test_the_ks_p_value_is_scipys_below_and_above_ten_thousand_rows(n: int, m: i
     rng = np.random.default_rng(n + m)
     a, b = rng.normal(0, 1, n).round(decimals), rng.normal(0.03, 1, m).round(decimals)
     expected = scipy.stats.ks_2samp(a, b)
-    assert ks.scipy_p(of(a), of(b)) == (expected.statistic, pytest.approx(expected.pvalue, rel=1e-12))
+    assert ks.scipy_p(of(a), of(b)) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-12)
     assert ks.scipy_p(counted(a), counted(b))[1] == pytest.approx(expected.pvalue, rel=1e-12)
 
 
