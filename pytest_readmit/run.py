@@ -74,14 +74,19 @@ class Session:
             for case in group.cases:
                 self._findings[case.id].set_result(self._ahead(case))
             for case in group.reduced:
-                self._parts[case.id, group.column].set_result(self._part(case, group.column))
+                part = self._parts[case.id, group.column]
+                try:
+                    part.set_result(self._part(case, group.column))
+                except Warning as warning:  # as in _ahead
+                    part.set_exception(warning)
         finally:
             for dataset in group.datasets(self._plan):
                 dataset.release(group.column)
             # A crash must not leave anybody waiting.
             for case in group.cases:
-                if not self._findings[case.id].done():
-                    self._findings[case.id].cancel()
+                self._findings[case.id].cancel()
+            for case in group.reduced:
+                self._parts[case.id, group.column].cancel()
 
     def _ahead(self, case: PlannedCase) -> Finding | None:
         """Decide a case in the background; None where a warning became an error: measured on demand then."""
@@ -113,9 +118,9 @@ class Session:
             return error.told(case.suite.min_cell)
         except ReadmitError as error:
             return str(error)
-        except Warning:
-            raise  # under -W error, from a thread that pytest's filters do not reach
-        except (Exception, SystemExit) as error:  # a crashed check is an error of its case alone
+        except (Warning, KeyboardInterrupt):
+            raise  # a warning: under -W error, from a thread that pytest's filters do not reach
+        except BaseException as error:  # a check that crashes, exits or skips is an error of its case alone
             return findings.crash(case.entry.check, error)
         return finding
 
@@ -157,7 +162,10 @@ class Session:
         parts: dict[str, Any] = {}
         for name in case.features:
             future = self._parts.get((case.id, name))
-            parts[name] = self._part(case, name) if future is None else future.result()
+            try:
+                parts[name] = self._part(case, name) if future is None else future.result()
+            except Warning:
+                parts[name] = self._part(case, name)
         return parts
 
     def _part(self, case: PlannedCase, name: str) -> Any:
@@ -174,7 +182,9 @@ class Session:
             return error
         except ReadmitError as error:
             return DataError(str(error))
-        except (Exception, SystemExit) as error:  # as in _decide
+        except (Warning, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # as in _decide
             return DataError(findings.crash(case.entry.check, error))
 
 
@@ -241,11 +251,21 @@ def _within(seconds: float | None, measure: Callable[[], Finding | str]) -> Find
     """Measure, but wait no longer than `seconds`; the thread that is too slow is left behind."""
     if seconds is None:
         return measure()
-    result: list[Finding | str] = []
-    thread = threading.Thread(target=lambda: result.append(measure()), daemon=True)
+    result: list[Finding | str | Warning] = []
+
+    def measured() -> None:
+        try:
+            result.append(measure())
+        except Warning as warning:
+            result.append(warning)
+
+    thread = threading.Thread(target=measured, daemon=True)
     thread.start()
     thread.join(seconds)
-    return result[0] if result else f"timed out after {seconds:g} s"
+    found = result[0] if result else f"timed out after {seconds:g} s"
+    if isinstance(found, Warning):
+        raise found
+    return found
 
 
 def _context(case: PlannedCase) -> Context:

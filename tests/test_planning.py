@@ -199,6 +199,28 @@ def test_a_crashed_check_is_an_error_that_does_not_quote_its_exception() -> None
     assert "secret" not in findings[0].message
 
 
+@check
+def skips(reference: Column, current: Column) -> Claim:
+    """Is a check that would skip its case an error?"""
+    pytest.skip("not today")
+
+
+def test_a_check_cannot_skip_its_case_whether_measured_ahead_or_on_demand(tmp_path) -> None:
+    from pytest_readmit import cases
+    from pytest_readmit.registry import Registry, spec_of
+    from pytest_readmit.run import Session
+
+    (ahead,) = run_check(skips, REFERENCE, CURRENT, columns=["age"])
+    path = tmp_path / "s.yml"
+    path.write_text("checks: [{skips: {columns: [age]}}]")
+    settings = cases.PlanSettings(data={"reference": REFERENCE, "current": CURRENT})
+    plan = cases.plan([path], settings, registry=Registry({"skips": spec_of(skips)}))
+    on_demand = Session(plan).finding(plan.cases[0])
+    assert ahead.verdict == on_demand.verdict == "error"
+    assert ahead.message == on_demand.message
+    assert "not today" not in ahead.message
+
+
 def test_a_check_that_takes_too_long_is_an_error() -> None:
     started = time.perf_counter()
     (finding,) = run_check(sleeps, REFERENCE, CURRENT, columns=["age"], timeout=0.2)
