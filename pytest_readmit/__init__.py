@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_readmit.api import Result, run_check, run_suite
     from pytest_readmit.claim import Claim, Context, Finding
-    from pytest_readmit.data.dataset import Column, Dataset, Labels
+    from pytest_readmit.data.dataset import Column, Dataset, Labels, Scored, Scores
     from pytest_readmit.errors import DataError, ReadmitError, SuiteError
     from pytest_readmit.registry import (
         Case,
@@ -35,6 +35,8 @@ __all__ = [
     "ReadmitError",
     "Result",
     "Schema",
+    "Scored",
+    "Scores",
     "Selected",
     "Share",
     "SuiteError",
@@ -46,7 +48,7 @@ __all__ = [
 _HOMES = {
     "pytest_readmit.api": ("Result", "run_check", "run_suite"),
     "pytest_readmit.claim": ("Claim", "Context", "Finding"),
-    "pytest_readmit.data.dataset": ("Column", "Dataset", "Labels"),
+    "pytest_readmit.data.dataset": ("Column", "Dataset", "Labels", "Scored", "Scores"),
     "pytest_readmit.errors": ("DataError", "ReadmitError", "SuiteError"),
     "pytest_readmit.registry": (
         "Case",

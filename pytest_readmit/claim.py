@@ -72,6 +72,7 @@ class Claim:
         units_current: Likewise.
         events: The fewest events or non-events on either side, where the method rests on them.
         undecidable: Why no verdict is possible whatever the numbers say; makes it inconclusive.
+        unpassable: Why it cannot pass whatever the numbers say; it can fail, and is inconclusive otherwise.
         details: What the report's picture needs; plain JSON values, nothing about a single row.
         warning: Something the user should know that does not change the verdict.
     """
@@ -92,6 +93,7 @@ class Claim:
     units_current: int | None = None
     events: int | None = None
     undecidable: str | None = None
+    unpassable: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     warning: str | None = None
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -98,11 +98,12 @@ def decide(claim: Claim, policy: Policy) -> Ruling:
         return Ruling(
             verdict="error", decide_by=how, message=f"{claim.summary}: the estimate is not a number"
         )
-    if how == "p_value":
-        return _by_p_value(claim, policy)
-    if how == "estimate":
-        return _by_estimate(claim, policy)
-    return _by_interval(claim, policy)
+    by = {"p_value": _by_p_value, "estimate": _by_estimate, "interval": _by_interval}[how]
+    ruling = by(claim, policy)
+    if claim.unpassable and ruling.verdict == "pass":
+        message = f"{ruling.message}; cannot tell: {claim.unpassable}"
+        return replace(ruling, verdict="inconclusive", noticed=False, message=message)
+    return ruling
 
 
 def outcome(verdict: VerdictName, policy: Policy, *, noticed: bool = False) -> tuple[Outcome, bool]:

@@ -13,6 +13,7 @@ from pytest_readmit import findings
 from pytest_readmit.cases import Plan, PlannedCase, as_of
 from pytest_readmit.claim import Claim, Context, Finding
 from pytest_readmit.data.dataset import Column, Dataset
+from pytest_readmit.data.scored import MOST_MISSING, Scored
 from pytest_readmit.errors import DataError, ReadmitError
 from pytest_readmit.rule import decide
 
@@ -134,6 +135,8 @@ class Session:
                 injected[name] = self._column(case, name, case.column or "")
             elif kind == "dataset":
                 injected[name] = self._dataset(case, name)
+            elif kind == "scored":
+                injected[name] = self._scored(case, name)
             elif kind == "parts":
                 injected[name] = self._gather(case)
             elif kind == "selected":
@@ -151,6 +154,10 @@ class Session:
         if not isinstance(dataset, Dataset):
             raise dataset or DataError(f"no dataset {parameter!r}")
         return dataset.segment(case.selection) if case.selection else dataset
+
+    def _scored(self, case: PlannedCase, parameter: str) -> Scored:
+        most = self._parameters(case).get("max_missing_label", MOST_MISSING)
+        return self._dataset(case, parameter).scored(most)
 
     def _column(self, case: PlannedCase, parameter: str, name: str) -> Column:
         dataset = self._dataset(case, parameter)

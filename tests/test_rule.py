@@ -57,6 +57,22 @@ def test_what_the_data_cannot_tell_is_inconclusive_and_says_what_would_help() ->
     assert f"{ruling.needed_n:,} rows of current" in ruling.message
 
 
+@pytest.mark.parametrize("decide_by", ["interval", "estimate"])
+@pytest.mark.parametrize(("estimate", "verdict"), [(0.01, "inconclusive"), (0.2, "fail")])
+def test_a_claim_that_cannot_pass_fails_or_is_inconclusive(
+    decide_by: str, estimate: float, verdict: str
+) -> None:
+    ruling = decide(claim(estimate, 0.01, unpassable="labels are not in"), Policy(decide_by=decide_by))
+    assert ruling.verdict == verdict
+    assert ("cannot tell: labels are not in" in ruling.message) == (verdict == "inconclusive")
+
+
+def test_a_claim_that_cannot_pass_does_not_pass_without_a_limit_either() -> None:
+    assert decide(claim(0.01, 0.01, limit=None, unpassable="labels are not in"), Policy()).verdict == (
+        "inconclusive"
+    )
+
+
 def test_an_estimate_beyond_its_limit_may_still_be_undecided() -> None:
     ruling = decide(claim(0.12, 0.05), Policy())
     assert ruling.verdict == "inconclusive"

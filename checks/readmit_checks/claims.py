@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_readmit import Claim, Context, DataError, Direction
 
 if TYPE_CHECKING:
+    from pytest_readmit import Scored
     from pytest_readmit.stats.distribution import Distribution
     from pytest_readmit.stats.effect import Effect
     from pytest_readmit.stats.proportion import Proportion
@@ -93,6 +94,34 @@ def of_shares(
         units_reference=reference.units,
         units_current=current.units,
         details={**change(reference.share, current.share), **(details or {})},
+        **facts,
+    )
+
+
+def of_scored(
+    effect: "Effect",
+    reference: "Scored | None",
+    current: "Scored",
+    *,
+    details: Mapping[str, Any] | None = None,
+    **facts: Any,
+) -> Claim:
+    """Return the Claim of an effect on labelled predictions, with what was left out counted."""
+    sides = [current] if reference is None else [reference, current]
+    left_out = {
+        f"{what}_{side.name}": rows
+        for side in sides
+        for what, rows in (("missing_labels", side.missing_labels), ("missing_scores", side.missing_scores))
+        if rows
+    }
+    facts.setdefault("events", min(side.predictions.fewest_events for side in sides))
+    return of_effect(
+        effect,
+        n_reference=None if reference is None else reference.n,
+        n_current=current.n,
+        units_reference=None if reference is None else reference.predictions.units,
+        units_current=current.predictions.units,
+        details={**effect.details, **left_out, **(details or {})},
         **facts,
     )
 

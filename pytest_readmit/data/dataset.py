@@ -10,12 +10,13 @@ import numpy as np
 from pytest_readmit.data.column import Column, proportion_of
 from pytest_readmit.data.labels import Labels, split_labels
 from pytest_readmit.data.roles import Roles
+from pytest_readmit.data.scored import Scored, Scores, checked
 from pytest_readmit.data.store import Field, Rows, Store
 from pytest_readmit.data.table import Codes, Family, Table, counts_of_codes
 from pytest_readmit.errors import DataError, counted, did_you_mean
 from pytest_readmit.stats.proportion import Proportion
 
-__all__ = ["MISSING", "Column", "Dataset", "Field", "Labels", "Roles"]
+__all__ = ["MISSING", "Column", "Dataset", "Field", "Labels", "Roles", "Scored", "Scores"]
 
 MISSING = "(missing)"
 MOST_SEGMENTS = 50
@@ -61,6 +62,7 @@ class Dataset:
         self._columns: dict[str, Column] = {}
         self._segments: dict[tuple[tuple[str, str], ...], Dataset] = {}
         self._segment_codes: dict[str, Codes] = {}
+        self._scored: dict[tuple[float, str | None], Scored] = {}
         self._guard = threading.RLock()
 
     def __repr__(self) -> str:
@@ -190,6 +192,78 @@ class Dataset:
         owners = self._rows.owners() if self._rows.clustered else None
         return Labels(positive, known, proportion_of(positive[known], owners, known))
 
+    def scores(self, max_missing: float = MOST_MISSING_LABELS, *, given: Scores | None = None) -> Scores:
+        """
+        Return the predicted probabilities.
+
+        Args:
+            max_missing: The largest share that may be missing.
+            given: Scores of every row of the table (a model's), in place of the score column.
+
+        Raises:
+            DataError: There are none, too many are missing, or some are no probability.
+        """
+        if given is not None:
+            kept = given.values if self._rows.keep is None else given.values[self._rows.keep]
+            return checked(Scores(kept, given.column), self, max_missing)
+        column = self.role("score")
+        return checked(Scores(self._floats(column.name), column.name), self, max_missing)
+
+    def scored(self, max_missing: float = MOST_MISSING_LABELS, *, given: Scores | None = None) -> Scored:
+        """
+        Return the rows that have a label and a score; the same object until the dataset is closed.
+
+        Args:
+            max_missing: The largest share of labels, and of scores, that may be missing.
+            given: Scores of every row of the table (a model's), in place of the score column.
+
+        Raises:
+            DataError: As `labels` and `scores` do, or no row has both.
+        """
+        key = (max_missing, None if given is None else given.column)
+        with self._guard:
+            if key not in self._scored:
+                labels = self.labels(max_missing)
+                found = Scored(self, labels, self.scores(max_missing, given=given))
+                if not found.n:
+                    raise DataError(f"{self.source}: no row of {self.name} has both a label and a score")
+                self._scored[key] = found
+            return self._scored[key]
+
+    def owners(self) -> np.ndarray | None:
+        """Return the patient of each row as integers from 0, shape (rows,); None where none is named."""
+        return self._rows.owners() if self._rows.clustered else None
+
+    def codes(self, name: str) -> Codes:
+        """
+        Return a column as positions in its sorted levels, shape (rows,); -1 where missing.
+
+        Raises:
+            DataError: There is no such column, or it holds nested values.
+        """
+        if self.column(name).kind == "other":
+            raise DataError(f"{self.source}: column {name!r} holds nested values")
+        return self._rows.codes(name)
+
+    def numbers(self, name: str) -> np.ndarray:
+        """
+        Return a numerical column, shape (rows,), float64; NaN where missing.
+
+        Raises:
+            DataError: There is no such column, it holds no numbers, or some are infinite.
+        """
+        values = self._floats(name)
+        infinite = int(np.count_nonzero(np.isinf(values)))
+        if infinite:
+            raise DataError(f"{self.source}: column {name!r}: {counted(infinite)} values are infinite")
+        return values
+
+    def _floats(self, name: str) -> np.ndarray:
+        column = self.column(name)
+        if column.kind != "numerical":
+            raise DataError(f"{self.source}: column {name!r} is {column.kind}; numbers are needed")
+        return self._rows.numbers(self.field(name)).floats()
+
     def duplicates(self, columns: Sequence[str]) -> int:
         """Return the rows beyond the first of each key; missing parts are equal to each other."""
         keys: np.ndarray | None = None
@@ -305,6 +379,7 @@ class Dataset:
     def close(self) -> None:
         """Let go of files and memory."""
         self._columns.clear()
+        self._scored.clear()
         self._segments.clear()
         self._store.table.close()
 
