@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
+from operator import attrgetter
 from typing import Any, Literal
 
 VerdictName = Literal["pass", "fail", "inconclusive", "error"]
@@ -165,8 +166,10 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """Return the Finding as plain JSON values, keys in the record's order."""
-        values = [(name, getattr(self, name)) for name in _NAMES]
-        return {name: value if type(value) in _PLAIN else _plain(value) for name, value in values}
+        return {
+            name: value if type(value) in _PLAIN else _plain(value)
+            for name, value in zip(_NAMES, _VALUES(self), strict=True)
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Finding":
@@ -176,6 +179,7 @@ class Finding:
 
 
 _NAMES = tuple(each.name for each in fields(Finding))
+_VALUES = attrgetter(*_NAMES)
 _PAIRS = ("interval", "limit", "certifiable")
 _PLAIN = frozenset({type(None), bool, int, str})
 

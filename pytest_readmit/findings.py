@@ -55,7 +55,7 @@ def undecided(case: PlannedCase, message: str, seconds: float) -> Finding:
     return Finding(**facts, verdict="error", outcome="failed", message=message)
 
 
-def decided(case: PlannedCase, claim: Claim, ruling: Ruling) -> Finding:
+def decided(case: PlannedCase, claim: Claim, ruling: Ruling, seconds: float) -> Finding:
     """Return the Finding of a case that was ruled on."""
     shown, warned = outcome(ruling.verdict, case.policy, noticed=ruling.noticed)
     details = dict(claim.details)
@@ -81,6 +81,7 @@ def decided(case: PlannedCase, claim: Claim, ruling: Ruling) -> Finding:
         needed_n=ruling.needed_n,
         certifiable=ruling.certifiable,
         message=ruling.message + _waiver_words(case, ruling),
+        seconds=seconds,
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -17,6 +17,7 @@ _NO_ROWS = re.compile(
     r"(^|_)(df|bins?|degrees?|order|levels?|seed|permutations|iterations|factors?|features?|columns?|drifted|certified"
     r"|horizon|days|threshold|k|m|differences|scale|edges|min|max|low|high|ranges?)(_|$)"
 )
+_TEXTS = ("suite", "subject", "segment", "because", "message")
 _URI = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)([^\s'\"<>]+)")
 
 
@@ -78,23 +79,19 @@ class Mask:
         """Return a count of rows or patients, None where it is too small to be shown."""
         return None if number is not None and 0 < number < self.min_cell else number
 
-    def finding(self, finding: Finding) -> Finding:
-        """Return a Finding that may be shown: no secret in a text, no small count in a number."""
-        return replace(
-            finding,
-            suite=self.text(finding.suite),
-            subject=self._maybe(finding.subject),
-            segment=self._maybe(finding.segment),
-            because=self._maybe(finding.because),
-            message=self.text(finding.message),
-            waiver=self.json(finding.waiver),
-            n_reference=self.count(finding.n_reference),
-            n_current=self.count(finding.n_current),
-            details=self.json(self._cells(finding.details, key="")),
-        )
-
-    def _maybe(self, text: str | None) -> str | None:
-        return None if text is None else self.text(text)
+    def case(self, finding: Finding) -> dict[str, Any]:
+        """Return a Finding as JSON that may be shown: no secret in a text, no small count in a number."""
+        case = finding.to_json()
+        for name in _TEXTS:
+            if case[name] is not None:
+                case[name] = self.text(case[name])
+        for name in ("n_reference", "n_current"):
+            case[name] = self.count(case[name])
+        if case["waiver"]:
+            case["waiver"] = self.json(case["waiver"])
+        if case["details"]:
+            case["details"] = self.json(self._cells(case["details"], key=""))
+        return case
 
     def _cells(self, value: Any, *, key: str) -> Any:
         """Replace small counts in a Finding's details by None; a table's column names are keys."""

@@ -80,6 +80,7 @@ def build(
     provenance: Mapping[str, Any],
     deselected: int = 0,
     broken: bool = False,
+    sealed: bool = True,
 ) -> dict[str, Any]:
     """
     Return the record of a run.
@@ -91,26 +92,30 @@ def build(
         provenance: What `pytest_readmit.provenance.collect` returned.
         deselected: Planned cases that a selection left out.
         broken: Whether a worker died or the run was interrupted.
+        sealed: False leaves the digest empty, for a record that is summed up but not written.
     """
     decided = [(planned, findings[planned.id]) for planned in plan.cases if planned.id in findings]
     cases = [dict(case) for _, case in decided]
     complete = bool(cases) and len(cases) == len(plan.cases) and not broken
-    return _sealed(
-        {
-            "verdict": _verdict(cases, complete=complete),
-            "blocked": broken or not cases or any(case["outcome"] == "failed" for case in cases),
-            "certified": complete and all(case["verdict"] == "pass" for case in cases),
-            "complete": complete,
-            "exit_code": exit_code,
-            "planned": len(plan.cases),
-            "deselected": deselected,
-            "counts": {name: sum(case["verdict"] == name for case in cases) for name in VERDICTS},
-            "false_alarm_bound": false_alarm_bound(decided),
-            "suites": [_suite(suite, str(provenance["started"])[:10]) for suite in plan.suites],
-            "cases": cases,
-            "provenance": dict(provenance),
-        }
-    )
+    made = {
+        "schema": SCHEMA,
+        "digest": "",
+        "verdict": _verdict(cases, complete=complete),
+        "blocked": broken or not cases or any(case["outcome"] == "failed" for case in cases),
+        "certified": complete and all(case["verdict"] == "pass" for case in cases),
+        "complete": complete,
+        "exit_code": exit_code,
+        "planned": len(plan.cases),
+        "deselected": deselected,
+        "counts": {name: sum(case["verdict"] == name for case in cases) for name in VERDICTS},
+        "false_alarm_bound": false_alarm_bound(decided),
+        "suites": [_suite(suite, str(provenance["started"])[:10]) for suite in plan.suites],
+        "cases": cases,
+        "provenance": dict(provenance),
+    }
+    if sealed:
+        made["digest"] = digest(made)
+    return made
 
 
 def of_run(
@@ -128,7 +133,7 @@ def of_run(
     """
     mask_of = masks(plan.suites)
     index_of = {case.id: case.index for case in plan.cases}
-    private = [mask_of[index_of[finding.id]].finding(finding).to_json() for finding in findings]
+    private = [mask_of[index_of[finding.id]].case(finding) for finding in findings]
     git = provenances.GitState(Path.cwd()).read()
     blocked = any(case["outcome"] == "failed" for case in private)
     facts = provenances.collect(
@@ -252,12 +257,6 @@ def read(path: Path) -> dict[str, Any]:
         raise ReadmitError(f"{path}: not a record: schema is {found!r}, not {SCHEMA!r}")
     if record.get("digest") != digest(record):
         raise ReadmitError(f"{path}: damaged: its digest does not fit its content")
-    return record
-
-
-def _sealed(content: dict[str, Any]) -> dict[str, Any]:
-    record = {"schema": SCHEMA, "digest": "", **content}
-    record["digest"] = digest(record)
     return record
 
 

@@ -63,7 +63,7 @@ class Reporter:
         self._gates = gates
         self._mask = privacy.mask_of_all(gates.plan.suites)
         self._case_of = {case.id: case for case in gates.plan.cases}
-        self._payloads: dict[str, str] = {}
+        self._payloads: dict[str, str | dict[str, Any]] = {}
         self._selected: set[str] | None = None
         self._sources: dict[str, Any] = {}
         self._broken = False
@@ -149,8 +149,11 @@ class Reporter:
 
     @cached_property
     def _findings(self) -> dict[str, Mapping[str, Any]]:
-        """The Findings, read when all have come in: until then one text each is lighter."""
-        return {name: json.loads(payload) for name, payload in self._payloads.items()}
+        """The Findings, read when all have come in: until then a worker's text is lighter."""
+        return {
+            name: json.loads(payload) if isinstance(payload, str) else payload
+            for name, payload in self._payloads.items()
+        }
 
     def _facts(self) -> dict[str, Any]:
         return provenance.collect(
@@ -169,6 +172,7 @@ class Reporter:
             exit_code=code,
             provenance=facts,
             deselected=len(self._case_of) - chosen,
+            sealed=bool(self._config.option.readmit_json or self._config.option.readmit_report),
             broken=self._broken or code in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR),
         )
 

@@ -95,6 +95,9 @@ def decide(claim: Claim, policy: Policy) -> Ruling:
         side = "reference" if claim.n_reference == 0 else "current"
         return Ruling(verdict="error", decide_by=how, message=f"{side} has no usable rows")
     if not math.isfinite(claim.estimate):
+        if claim.undecidable:
+            message = f"{claim.summary}; cannot tell: {claim.undecidable}"
+            return Ruling(verdict="inconclusive", decide_by=how, message=message)
         return Ruling(
             verdict="error", decide_by=how, message=f"{claim.summary}: the estimate is not a number"
         )
@@ -196,7 +199,11 @@ def _estimate_notice(claim: Claim, policy: Policy) -> bool:
 
 
 def _warn_limit(claim: Claim, warn_above: float) -> Limit:
-    return (-warn_above, warn_above) if isinstance(claim.limit, tuple) else warn_above
+    """Return the warning level: both ways where the limit is the same both ways, else upwards alone."""
+    if not isinstance(claim.limit, tuple):
+        return warn_above
+    low, high = claim.limit
+    return (-warn_above if low == -high else low), warn_above
 
 
 def _notice(policy: Policy, noticed: bool) -> str:
@@ -287,8 +294,8 @@ def _by_interval(claim: Claim, policy: Policy) -> Ruling:
             said += _notice(policy, noticed)
     else:
         verdict = "inconclusive"
-        needed = _rows_needed(claim, policy, alpha)
-        said = f"{said}; cannot tell: {_what_would_help(claim, certifiable, needed)}"
+        needed = None if claim.unpassable else _rows_needed(claim, policy, alpha)
+        said = f"{said}; cannot tell: {claim.unpassable or _what_would_help(claim, certifiable, needed)}"
     return Ruling(
         verdict=verdict,
         decide_by="interval",
@@ -346,7 +353,8 @@ def _what_would_help(claim: Claim, certifiable: Limit, needed: int | None) -> st
         return f"{words}; about {needed:,} rows of current would decide, if the estimate stays"
     if claim.projected is None:
         return words
-    return f"{words}; no number of rows of current would decide at this estimate: reference too small"
+    why = "" if claim.n_reference is None else ": reference too small"
+    return f"{words}; no number of rows of current would decide at this estimate{why}"
 
 
 def _rows_needed(claim: Claim, policy: Policy, alpha: float) -> int | None:

@@ -28,13 +28,13 @@ def finding(**changes: object) -> Finding:
 
 @pytest.mark.parametrize("rows", [1, 10])
 def test_a_count_below_min_cell_is_not_shown(rows: int) -> None:
-    shown = Mask(min_cell=11).finding(finding(n_reference=rows, n_current=5000))
-    assert (shown.n_reference, shown.n_current) == (None, 5000)
+    shown = Mask(min_cell=11).case(finding(n_reference=rows, n_current=5000))
+    assert (shown["n_reference"], shown["n_current"]) == (None, 5000)
 
 
 def test_none_and_enough_rows_are_shown() -> None:
-    shown = Mask(min_cell=11).finding(finding(n_reference=0, n_current=11, needed_n=3, m=2))
-    assert (shown.n_reference, shown.n_current, shown.needed_n, shown.m) == (0, 11, 3, 2)
+    shown = Mask(min_cell=11).case(finding(n_reference=0, n_current=11, needed_n=3, m=2))
+    assert [shown[name] for name in ("n_reference", "n_current", "needed_n", "m")] == [0, 11, 3, 2]
 
 
 def test_small_counts_in_details_are_not_shown_and_what_counts_no_rows_stays() -> None:
@@ -52,7 +52,7 @@ def test_small_counts_in_details_are_not_shown_and_what_counts_no_rows_stays() -
         "histogram": {"edges": [0, 1, 2], "reference": [0.5, 0.5], "current": [1.0, 0.0]},
         "table": {"columns": ["category", "rows", "share"], "rows": [["A", 3, 0.5], ["B", 12, 0.5]]},
     }
-    shown = Mask(min_cell=11).finding(finding(details=details)).details
+    shown = Mask(min_cell=11).case(finding(details=details))["details"]
     assert shown == {
         **details,
         "n_new": None,
@@ -65,7 +65,7 @@ def test_small_counts_in_details_are_not_shown_and_what_counts_no_rows_stays() -
 
 def test_a_value_of_the_environment_is_shown_by_its_name_in_every_text() -> None:
     mask = Mask(secrets={"READMIT_WARD": "ward seven"})
-    shown = mask.finding(
+    shown = mask.case(
         finding(
             because="ward seven asked",
             message="ward seven moved",
@@ -74,9 +74,9 @@ def test_a_value_of_the_environment_is_shown_by_its_name_in_every_text() -> None
             waiver={"by": "ward seven", "reason": "r", "until": "2030-01-01"},
         )
     )
-    assert "seven" not in str(shown.to_json())
-    assert shown.message == "${READMIT_WARD} moved"
-    assert shown.details == {
+    assert "seven" not in str(shown)
+    assert shown["message"] == "${READMIT_WARD} moved"
+    assert shown["details"] == {
         "notes": ["in ${READMIT_WARD}"],
         "${READMIT_WARD}": {"deep": ["${READMIT_WARD}"]},
     }
