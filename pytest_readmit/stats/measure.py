@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ class Measure:
         n: Rows it rests on.
         scale: On which scale it is close to normal: its interval is symmetric there.
         df: Degrees of freedom of Student's t; infinity for the normal.
+        span: The least and the most that the value can be; bounds go no further.
         influence: Influence of each row on the estimate, shape (n,), mean 0; None where only the standard
             error is known. Two measures of the same rows are compared by it.
         owners: Patient of each row as integers from 0, shape (n,); None where rows are independent.
@@ -36,6 +37,7 @@ class Measure:
     n: int
     scale: Scale = "identity"
     df: float = math.inf
+    span: tuple[float, float] = (-math.inf, math.inf)
     influence: Floats | None = None
     owners: npt.NDArray[np.int64] | None = None
     details: dict[str, Any] = field(default_factory=dict)
@@ -79,7 +81,8 @@ def level(measure: Measure) -> Effect:
     if not (math.isfinite(middle) and math.isfinite(spread)):
         # At the edge of its scale (a share of 1, say) the value is bounded on the scale it is measured on.
         forth, back, middle, spread = _same, _same, measure.estimate, measure.standard_error
-    return _effect(middle, spread, measure.df, measure.n, forth=forth, back=back, details=measure.details)
+    effect = _effect(middle, spread, measure.df, measure.n, forth=forth, back=back, details=measure.details)
+    return effect if measure.span == (-math.inf, math.inf) else _within(effect, *measure.span)
 
 
 def change(reference: Measure, current: Measure) -> Effect:
@@ -92,9 +95,7 @@ def change(reference: Measure, current: Measure) -> Effect:
     df = _satterthwaite(reference, current)
     share = 1.0 if spread == 0 else (current.standard_error / spread) ** 2
     details = {"reference": reference.estimate, "current": current.estimate}
-    return _effect(
-        current.estimate - reference.estimate, spread, df, current.n, share=share, details=details
-    )
+    return _effect(current.estimate - reference.estimate, spread, df, current.n, share=share, details=details)
 
 
 def paired(old: Measure, new: Measure) -> Effect:
@@ -109,6 +110,23 @@ def paired(old: Measure, new: Measure) -> Effect:
     difference = of_influence(new.estimate - old.estimate, new.influence - old.influence, new.owners)
     spread = difference.standard_error
     return _effect(difference.estimate, spread, min(old.df, new.df), new.n)
+
+
+def _within(effect: Effect, least: float, most: float) -> Effect:
+    """Return an effect whose bounds stay within what is possible; beyond that nothing is in doubt."""
+    bounds, projected, p_beyond, p_below = effect.bounds, effect.projected, effect.p_beyond, effect.p_below
+    assert bounds and projected and p_beyond and p_below  # noqa: S101, PT018 - every effect of this module has them
+
+    def cut(found: tuple[float, float]) -> tuple[float, float]:
+        return max(found[0], least), min(found[1], most)
+
+    return replace(
+        effect,
+        bounds=lambda alpha: cut(bounds(alpha)),
+        projected=lambda alpha, rows: cut(projected(alpha, rows)),
+        p_beyond=lambda limit: 0.0 if limit < least else p_beyond(limit),
+        p_below=lambda limit: 0.0 if limit > most else p_below(limit),
+    )
 
 
 def _effect(
@@ -163,8 +181,9 @@ def quantile(alpha: float, df: float = math.inf) -> float:
     """Return the value that a standard normal (Student's t with `df`) exceeds with probability alpha."""
     from scipy.special import ndtri, stdtrit
 
-    alpha = max(alpha, 1e-300)
-    return -float(ndtri(alpha) if math.isinf(df) else stdtrit(df, alpha))
+    if math.isinf(df):
+        return -float(ndtri(max(alpha, 1e-300)))
+    return -float(stdtrit(df, max(alpha, 1e-100)))  # below, scipy's quantile of t turns over
 
 
 def upper_tail(value: float, df: float = math.inf) -> float:
@@ -205,9 +224,7 @@ def _expit(value: float) -> float:
     return 1 / (1 + math.exp(-value)) if value >= 0 else 1 - 1 / (1 + math.exp(max(value, -700.0)))
 
 
-_SCALES: dict[
-    str, tuple[Callable[[float], float], Callable[[float], float], Callable[[float], float]]
-] = {
+_SCALES: dict[str, tuple[Callable[[float], float], Callable[[float], float], Callable[[float], float]]] = {
     "identity": (_same, _same, lambda _: 1.0),
     "log": (_log, _exp, lambda value: 1 / value if value > 0 else math.inf),
     "logit": (_logit, _expit, lambda value: 1 / (value * (1 - value)) if 0 < value < 1 else math.inf),

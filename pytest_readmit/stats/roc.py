@@ -1,0 +1,265 @@
+"""ROC: the area under the curve with DeLong's variance, by patient too, paired differences, and the curve."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pytest_readmit.stats import measure as measures
+from pytest_readmit.stats.effect import Effect, Undefined
+from pytest_readmit.stats.measure import Measure
+from pytest_readmit.stats.predictions import Predictions
+
+Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[Any]
+
+# 1.68 / k times the quantile of Student's t with 10 degrees of freedom is at least log(1 / alpha) / k for
+# every alpha up to 0.1, and not much more until 1e-4
+EDGE_ERROR = 1.68
+EDGE_DF = 10.0
+
+
+def auc(predictions: Predictions) -> float:
+    """
+    Return the area under the ROC curve: P(an event scores above a non-event), ties counted half.
+
+    Raises:
+        Undefined: If all rows have one label.
+    """
+    return _placements(predictions)[0]
+
+
+def measure(predictions: Predictions) -> Measure:
+    """
+    Return the area under the ROC curve with DeLong's standard error and the influence of each row.
+
+    The influence of an event is the share of non-events that it beats, less the area, and likewise for a
+    non-event; each class is widened by sqrt(k / (k - 1)) for its k rows, or patients with such a row. So
+    independent rows give DeLong's S10 / n1 + S01 / n0, and patients Obuchowski's clustered variance with the
+    factor of its cross term between those of its squares.
+
+    DeLong's variance is 0 where the classes are apart, and near it promises more than few rows can. There
+    `_edge_error` bounds the area from the number of events and non-events alone.
+
+    Returns:
+        A Measure. Its interval is symmetric on the logit scale: on the plain one the lower bound is too high
+        6% to 8% of the time at 110 events, alpha 5%. Student's t has one degree of freedom less than there
+        are rows, or patients, with the rarer label.
+
+    Raises:
+        Undefined: If all rows have one label.
+
+    References:
+        DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845; by ranks: Sun and Xu (2014), IEEE
+        Signal Process. Lett. 21, 1389-1393; by patient: Obuchowski (1997), Biometrics 53, 567-578.
+    """
+    area, influence = _placements(predictions)
+    found = measures.of_influence(
+        area,
+        influence,
+        predictions.owners,
+        scale="logit",
+        df=degrees_of_freedom(predictions),
+        span=(0.0, 1.0),
+    )
+    least = _edge_error(area, predictions)
+    if found.standard_error < least:
+        return replace(
+            found, standard_error=least, scale="identity", df=EDGE_DF, details={"edge_error": least}
+        )
+    return found
+
+
+def paired(old: Predictions, new: Predictions) -> Effect:
+    """
+    Return the difference of two areas, new - old, measured on the same rows in the same order.
+
+    Where either area is so near 0 or 1 that its own variance is that of `_edge_error`, so is the
+    difference's: two models that both make no mistake on few rows are not proven alike. Two scores that rank
+    all rows alike differ by 0 without error. Independent rows are compared by the normal law, as in DeLong's
+    test; with patients by Student's t as in `measure`.
+
+    Raises:
+        Undefined: If all rows have one label.
+
+    References:
+        DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845 (correlated areas).
+    """
+    (before, of_old), (after, of_new) = _placements(old), _placements(new)
+    edges = [_edge_error(before, old), _edge_error(after, new)]
+    details = {"reference": before, "current": after}
+    difference = measures.of_influence(after - before, of_new - of_old, new.owners, details=details)
+    df = math.inf if new.owners is None else degrees_of_freedom(new)
+    return measures.level(
+        replace(
+            difference,
+            standard_error=math.hypot(difference.standard_error, *edges),
+            df=EDGE_DF if any(edges) else df,
+        )
+    )
+
+
+def unpaired_df(reference: Measure, current: Measure) -> float:
+    """
+    Return the degrees of freedom that pROC gives the difference of two areas on different rows.
+
+    References:
+        Welch and Satterthwaite with n - 1 rows a side: `roc.test` of Robin et al. (2011), BMC
+        Bioinformatics 12:77.
+    """
+    variances = [(each.standard_error**2, each.n) for each in (reference, current)]
+    below = sum(variance**2 / (n - 1) for variance, n in variances)
+    return sum(variance for variance, _ in variances) ** 2 / below if below else math.inf
+
+
+def curve(predictions: Predictions, *, points: int = 100, min_cell: int = 11) -> Floats:
+    """
+    Return the ROC curve for a picture.
+
+    Args:
+        predictions: Labelled rows.
+        points: About the most points there may be.
+        min_cell: Fewest rows between two points, so that no step shows a single row.
+
+    Returns:
+        Shape (k, 2), columns false positive rate and true positive rate, from (0, 0) to (1, 1).
+
+    Raises:
+        Undefined: If all rows have one label.
+    """
+    rows, events = cumulative(predictions, points=points, min_cell=min_cell)
+    return np.column_stack([(rows - events) / (rows[-1] - events[-1]), events / events[-1]])
+
+
+def cumulative(
+    predictions: Predictions, *, points: int, min_cell: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """
+    Return how many rows, and how many events, score at least as high as each of some thresholds.
+
+    Args:
+        predictions: Labelled rows.
+        points: About the most thresholds there may be.
+        min_cell: Fewest rows between two thresholds.
+
+    Returns:
+        Rows and events, shape (k,) each, from 0 to all, rising.
+
+    Raises:
+        Undefined: If all rows have one label.
+    """
+    need_both_labels(predictions)
+    descending = predictions.order[::-1]
+    score = predictions.score[descending]
+    ends = np.append(np.flatnonzero(score[1:] != score[:-1]) + 1, predictions.n)
+    step = max(min_cell, math.ceil(predictions.n / max(points, 1)), 1)
+    # the first end at or after each multiple of the step, then no two closer than a step
+    kept = np.unique(ends[np.searchsorted(ends, np.arange(step, predictions.n + 1, step))])
+    chosen = [0]
+    for end in kept.tolist():
+        if end - chosen[-1] >= step:
+            chosen.append(end)
+    # the last step takes what is left over
+    if predictions.n - chosen[-1] > 0:
+        if len(chosen) > 1 and predictions.n - chosen[-1] < min_cell:
+            chosen.pop()
+        chosen.append(predictions.n)
+    rows = np.array(chosen)
+    events = np.concatenate(([0], np.cumsum(predictions.positive[descending])))[rows]
+    return rows, events
+
+
+def need_both_labels(predictions: Predictions) -> None:
+    """
+    Hold predictions to rows of both labels.
+
+    Raises:
+        Undefined: If all rows have one label, or there are none.
+    """
+    if predictions.events == 0:
+        raise Undefined("no row has the positive label")
+    if predictions.events == predictions.n:
+        raise Undefined("every row has the positive label")
+
+
+def _placements(predictions: Predictions) -> tuple[float, Floats]:
+    """Return the area and the influence of each row."""
+    need_both_labels(predictions)
+    n, n1 = predictions.n, predictions.events
+    n0 = n - n1
+    places, others_below, events_below = _ranks(predictions)
+    area = float(others_below.sum()) / n1 / n0
+    wide1, wide0 = widened(predictions)
+    ranked = events_below * (-wide0 * n / n0 / n1)  # for every row: the events' own are written over
+    ranked += (1.0 - area) * wide0 * n / n0
+    ranked[places] = (others_below / n0 - area) * (wide1 * n / n1)
+    influence = np.empty(n)
+    influence[predictions.order] = ranked
+    return area, influence
+
+
+def _ranks(predictions: Predictions) -> tuple[Numbers, Numbers, Numbers]:
+    """
+    Return, with rows by rising score and ties counted half: where the events are, how many non-events lie
+    below each of them, both shape (n1,), and how many events lie below each row, shape (n,), which holds for
+    non-events only.
+    """
+    order, n = predictions.order, predictions.n
+    positive, score = predictions.positive[order], predictions.score[order]
+    places = np.flatnonzero(positive)
+    events_to = np.cumsum(positive, dtype=np.int32 if n < 2**31 else np.int64)
+    last = score[1:] != score[:-1]
+    if last.all():
+        return places, places - np.arange(len(places)), events_to
+    ends = np.append(np.flatnonzero(last), n - 1)  # of every distinct score
+    events_at = np.diff(events_to[ends], prepend=0)
+    sizes = np.diff(ends, prepend=-1)
+    others_at = sizes - events_at
+    others_below = np.cumsum(others_at) - 0.5 * others_at
+    events_below = np.cumsum(events_at) - 0.5 * events_at
+    return places, np.repeat(others_below, events_at), np.repeat(events_below, sizes)
+
+
+def widened(predictions: Predictions) -> tuple[float, float]:
+    """
+    Return what the influence of events, and of non-events, is multiplied by.
+
+    sqrt(k / (k - 1)) for k of them, or patients with one: a variance about a mean that was estimated.
+    """
+    counts = _units(predictions)
+    first, second = (math.sqrt(k / (k - 1)) if k > 1 else 1.0 for k in counts)
+    return first, second
+
+
+def _units(predictions: Predictions) -> tuple[int, int]:
+    """Return the number of events and of non-events; where patients are known, of patients with one."""
+    if predictions.owners is None:
+        return predictions.events, predictions.n - predictions.events
+    found = [
+        int(np.count_nonzero(np.bincount(predictions.owners[rows])))
+        for rows in (predictions.positive, ~predictions.positive)
+    ]
+    return found[0], found[1]
+
+
+def degrees_of_freedom(predictions: Predictions) -> float:
+    """Return one less than there are rows, or patients where they are known, with the rarer label."""
+    return max(1.0, predictions.fewest_events - 1.0)
+
+
+def _edge_error(area: float, predictions: Predictions) -> float:
+    """
+    Return the least standard error that an area near 0 or 1 may claim; 0 away from there.
+
+    Take k pairs of an event and a non-event, no patient twice. If the classes are apart all k are ranked
+    right, which has probability area^k; so alpha^(1 / k) is an exact lower bound (Clopper and Pearson's for k
+    successes of k), at least 1 - log(1 / alpha) / k. The error is the one with which Student's t meets that
+    for every confidence of 0.9 or more. It fades out until one of the k pairs would be ranked wrong.
+    """
+    pairs = predictions.fewest_events
+    if predictions.units is not None:
+        pairs = max(1, min(pairs, predictions.units // 2))
+    wrong = min(1.0, pairs * min(area, 1.0 - area))
+    return (1.0 - wrong) * EDGE_ERROR / pairs
