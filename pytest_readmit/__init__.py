@@ -6,7 +6,8 @@ if TYPE_CHECKING:
     from pytest_readmit.api import Result, run_check, run_suite
     from pytest_readmit.claim import Claim, Context, Finding
     from pytest_readmit.data.dataset import Column, Dataset, Labels, Scored, Scores
-    from pytest_readmit.errors import DataError, ReadmitError, SuiteError
+    from pytest_readmit.errors import DataError, MissingExtra, ReadmitError, SuiteError
+    from pytest_readmit.models.model import Model, Models
     from pytest_readmit.registry import (
         Case,
         Direction,
@@ -30,6 +31,9 @@ __all__ = [
     "Duration",
     "Finding",
     "Labels",
+    "MissingExtra",
+    "Model",
+    "Models",
     "Parts",
     "Positive",
     "ReadmitError",
@@ -49,7 +53,8 @@ _HOMES = {
     "pytest_readmit.api": ("Result", "run_check", "run_suite"),
     "pytest_readmit.claim": ("Claim", "Context", "Finding"),
     "pytest_readmit.data.dataset": ("Column", "Dataset", "Labels", "Scored", "Scores"),
-    "pytest_readmit.errors": ("DataError", "ReadmitError", "SuiteError"),
+    "pytest_readmit.errors": ("DataError", "MissingExtra", "ReadmitError", "SuiteError"),
+    "pytest_readmit.models.model": ("Model", "Models"),
     "pytest_readmit.registry": (
         "Case",
         "Direction",

@@ -87,6 +87,8 @@ def run_suite(
     *,
     data: Mapping[str, Any] | None = None,
     variables: Mapping[str, str] | None = None,
+    models: Mapping[str, Any] | None = None,
+    trust: Sequence[str] = (),
     check_modules: Sequence[str] = (),
     strict: bool = False,
 ) -> Result:
@@ -98,6 +100,8 @@ def run_suite(
         data: Dataset name → a pandas or Arrow frame, a path, or a source such as ``demo:drifted``;
             replaces what the suite names, as ``--readmit-data`` does.
         variables: Values for ``${NAME}``, as ``--readmit-set`` gives them.
+        models: Model name → a fitted classifier or a path; replaces what the suite names.
+        trust: Globs on the models that may be loaded even where loading runs code, as ``--readmit-trust``.
         check_modules: Importable modules that register checks, as ini ``readmit_checks``.
         strict: Every warning and undecided gate blocks.
 
@@ -108,6 +112,8 @@ def run_suite(
         variables=dict(variables or {}),
         environ=dict(os.environ),
         data=dict(data or {}),
+        models=dict(models or {}),
+        trust=tuple(trust),
         check_modules=tuple(check_modules),
         strict=strict,
     )
@@ -120,6 +126,8 @@ def run_check(
     current: Any = None,
     *,
     roles: Mapping[str, Any] | None = None,
+    models: Mapping[str, Any] | None = None,
+    trust: Sequence[str] = (),
     check_modules: Sequence[str] = (),
     **keys: Any,
 ) -> list[Finding]:
@@ -131,6 +139,8 @@ def run_check(
         reference: A frame, a path or a source such as ``demo:reference``; None where it is not used.
         current: Likewise.
         roles: The suite's `columns` (``{"patient": "subject_id", "numerical": ["stage"]}``).
+        models: Model name → a fitted classifier or a path.
+        trust: Globs on the models that may be loaded even where loading runs code.
         check_modules: Importable modules that register checks.
         **keys: The check's parameters and any key that an entry takes (`columns`, `confidence`, ...).
 
@@ -147,11 +157,18 @@ def run_check(
     data = {
         key: value for key, value in (("reference", reference), ("current", current)) if value is not None
     }
-    suite = {"suite": name, "columns": dict(roles or {}), "checks": [{name: keys} if keys else name]}
+    suite = {
+        "suite": name,
+        "columns": dict(roles or {}),
+        "models": dict.fromkeys(models or {}, "given"),
+        "checks": [{name: keys} if keys else name],
+    }
     with tempfile.TemporaryDirectory(prefix="readmit-") as folder:
         path = Path(folder) / f"{name}.yml"
         path.write_text(_yaml(suite), encoding="utf-8")
-        settings = cases.PlanSettings(environ={}, data=data, root=Path(folder))
+        settings = cases.PlanSettings(
+            environ={}, data=data, models=dict(models or {}), trust=tuple(trust), root=Path(folder)
+        )
         return list(_run(path, settings, registry).findings)
 
 

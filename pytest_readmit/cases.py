@@ -10,6 +10,8 @@ from pytest_readmit import needs
 from pytest_readmit.data.dataset import Dataset, Roles
 from pytest_readmit.data.source import SourceSpec, open_dataset
 from pytest_readmit.errors import DataError, Problem, ReadmitError, SuiteError
+from pytest_readmit.models.opening import ModelBook, model_specs
+from pytest_readmit.models.trust import Trust
 from pytest_readmit.names import safe_names, shown_path
 from pytest_readmit.registry import CheckSpec, Registry, Schema, load
 from pytest_readmit.rule import Policy, Waiver
@@ -29,6 +31,8 @@ class PlanSettings:
         environ: The environment.
         allowed_env: Names of the environment that a suite may use beside ``READMIT_*``.
         data: Dataset name → source text (``demo:drifted``, a path) or a frame.
+        models: Model name → a fitted classifier, or a path; replaces what the suite names.
+        trust: Globs on the models that may be loaded even where loading runs their code.
         check_modules: Importable modules that register checks.
         max_cases: The most cases a suite may expand to.
         strict: Every warning and undecided gate blocks.
@@ -42,6 +46,8 @@ class PlanSettings:
     environ: Mapping[str, str] = field(default_factory=dict)
     allowed_env: frozenset[str] = frozenset()
     data: Mapping[str, Any] = field(default_factory=dict)
+    models: Mapping[str, Any] = field(default_factory=dict)
+    trust: Sequence[str] = ()
     check_modules: Sequence[str] = ()
     max_cases: int = 10_000
     strict: bool = False
@@ -94,11 +100,12 @@ class PlannedCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """Everything known before a row is measured: suites, cases in suite order, opened datasets."""
+    """Everything known before a row is measured: suites, cases in suite order, opened data and models."""
 
     suites: tuple[Suite, ...]
     cases: tuple[PlannedCase, ...]
     datasets: tuple[Mapping[str, Opened], ...]
+    models: tuple[ModelBook, ...]
 
     def close(self) -> None:
         """Let go of files and connections."""
@@ -128,6 +135,7 @@ def plan(paths: Sequence[Path], settings: PlanSettings, *, registry: Registry | 
         suites=tuple(suites),
         cases=tuple(cases),
         datasets=opened,
+        models=tuple(_models(suite, settings) for suite in suites),
     )
 
 
@@ -172,6 +180,12 @@ def _open(suite: Suite, settings: PlanSettings) -> dict[str, Opened]:
     return opened
 
 
+def _models(suite: Suite, settings: PlanSettings) -> ModelBook:
+    trust = Trust(settings.trust, (settings.folder, settings.root))
+    specs = model_specs(suite.models, settings.models, suite.path.parent, settings.folder)
+    return ModelBook(specs, suite.columns.positive_label, suite.columns.score, trust)
+
+
 def as_of(suite: Suite) -> date:
     """Return the day that counts as today for a suite."""
     return suite.as_of or datetime.now(UTC).date()
@@ -192,6 +206,7 @@ def _roles(suite: Suite) -> Roles:
         categorical=tuple(named.categorical),
         features=None if named.features is None else tuple(named.features),
         ignore=tuple(named.ignore),
+        scores=tuple(model.value for model in suite.models.values() if model.kind == "score"),
     )
 
 

@@ -1,11 +1,12 @@
 """SuiteFile → CheckGroup → CheckItem: cases as pytest items, and what they share on one process."""
 
+import gc
 import json
 import os
 import re
 import sys
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from pytest_readmit.run import Session
 
 SUFFIXES = (".yml", ".yaml")
 PAYLOAD = "readmit_finding"
-"""The attribute of a call report that carries the Finding as a JSON string, also between processes."""
+"""The attribute of a call report that carries the Finding: JSON values, between processes their text."""
 GATES = pytest.StashKey["Gates"]()
 UNDISTURBED = (
     RuntimeWarning,
@@ -39,8 +40,8 @@ class GateWarning(UserWarning):
 class GateBlocked(Exception):
     """A gate blocks; carries what is shown."""
 
-    def __init__(self, finding: Finding, text: str) -> None:
-        super().__init__(f"{finding.id}: {finding.verdict}")
+    def __init__(self, finding: Mapping[str, Any], text: str) -> None:
+        super().__init__(f"{finding['id']}: {finding['verdict']}")
         self.text = text
 
 
@@ -71,27 +72,34 @@ class CheckItem(pytest.Item):
         super().__init__(**given)
         self.case = case
         self.measuring = False
-        self.payload: str | None = None
+        self.payload: str | dict[str, Any] | None = None
         for tag in case.entry.tags:
             self.add_marker(tag)
 
+    @cached_property
+    def ihook(self) -> Any:
+        """The hooks of its suite: looked up once instead of seven times a case."""
+        return super().ihook
+
     def runtest(self) -> None:
         self.measuring = True
-        finding = self.config.stash[GATES].finding(self.case)
-        facts = finding.to_json()
-        self.payload = _ENCODER.encode(facts)
-        limit = facts["limit"]
-        shown = {"estimate": facts["estimate"], "limit": str(limit) if isinstance(limit, list) else limit}
-        self.user_properties.append(("verdict", finding.verdict))
-        self.user_properties += [(name, value) for name, value in shown.items() if value is not None]
-        if finding.details.get("warning"):
-            self._warn(f"{finding.id}: {finding.details['warning']}")
-        if finding.outcome == "xfailed":
-            pytest.xfail(privacy.printable(finding.message))
-        if finding.outcome != "passed":
+        gates = self.config.stash[GATES]
+        finding = gates.finding(self.case)
+        self.payload = finding if gates.is_controller else _ENCODER.encode(finding)
+        self.user_properties.append(("verdict", finding["verdict"]))
+        if finding["estimate"] is not None:
+            self.user_properties.append(("estimate", finding["estimate"]))
+        if finding["limit"] is not None:
+            limit = finding["limit"]
+            self.user_properties.append(("limit", str(limit) if isinstance(limit, list) else limit))
+        if finding["details"].get("warning"):
+            self._warn(f"{finding['id']}: {finding['details']['warning']}")
+        if finding["outcome"] == "xfailed":
+            pytest.xfail(privacy.printable(finding["message"]))
+        if finding["outcome"] != "passed":
             raise GateBlocked(finding, failure_text(self.case, finding))
-        if finding.warned:
-            self._warn(f"{finding.id}: {finding.message}")
+        if finding["warned"]:
+            self._warn(f"{finding['id']}: {finding['message']}")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, GateBlocked):
@@ -105,7 +113,12 @@ class CheckItem(pytest.Item):
         return "\n".join([f"error: {excinfo.typename}; nothing was measured", *frames])
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, self.case.line - 1, "::".join(self.case.names)
+        return self.path, *self.location[1:]
+
+    @cached_property
+    def location(self) -> tuple[str, int, str]:
+        """The suite as ids call it, its line from 0, and the rest of the id."""
+        return self.case.suite.shown, self.case.line - 1, "::".join(self.case.names)
 
     def _warn(self, text: str) -> None:
         # The hook, not item.warn(): under -W error a gate that warns must not become a failure.
@@ -127,6 +140,9 @@ class Gates:
                 ["--readmit-json and --readmit-report need a suite: name it with --readmit-suite"]
             )
         self.config = config
+        self.is_controller = not hasattr(config, "workerinput")
+        self._pause = GarbagePause()
+        config.add_cleanup(self._pause.end)
         self.plan: Plan = cases.plan(paths, _settings(config))
         self.masks = privacy.masks(self.plan.suites)
         self.shown = {suite.path: suite.shown for suite in self.plan.suites}
@@ -142,9 +158,9 @@ class Gates:
         """What decides the cases on this process."""
         return Session(self.plan)
 
-    def finding(self, case: PlannedCase) -> Finding:
-        """Return the Finding of a case, fit to be shown."""
-        return self.masks[case.index].finding(self.session.finding(case))
+    def finding(self, case: PlannedCase) -> dict[str, Any]:
+        """Return the Finding of a case as JSON values, fit to be shown."""
+        return self.masks[case.index].case(self.session.finding(case))
 
     def sources(self) -> dict[str, Any]:
         """Return what this process read: datasets and models, fit to be shown."""
@@ -157,17 +173,23 @@ class Gates:
         file: SuiteFile = SuiteFile.from_parent(parent, path=file_path, nodeid=self.shown[file_path])
         # Checks are measured beside the items, so under -W error a warning of numpy would be an error or
         # not by chance of timing; here and between items (see pytest_runtestloop) it stays a warning.
-        file.add_marker(pytest.mark.filterwarnings("default"))
+        if (
+            sys.warnoptions
+            or self.config.getini("filterwarnings")
+            or self.config.known_args_namespace.pythonwarnings
+        ):
+            file.add_marker(pytest.mark.filterwarnings("default"))
         return file
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        self._pause.settle()
         with warnings.catch_warnings():
             if not sys.warnoptions:
                 for category in UNDISTURBED:
                     warnings.simplefilter("default", category)
             # A worker does not know which of the items will be its own: it measures on demand.
-            if not hasattr(self.config, "workerinput") and not self.config.option.collectonly:
+            if self.is_controller and not self.config.option.collectonly:
                 self.session.start([item.case for item in session.items if isinstance(item, CheckItem)])
             return (yield)
 
@@ -191,25 +213,52 @@ class Gates:
         self.session.close()
 
 
-def failure_text(case: PlannedCase, finding: Finding) -> str:
+class GarbagePause:
+    """
+    Keeps Python's cycle collector from walking again and again over a plan that stays to the end.
+
+    Planning and collecting 10,000 cases makes a million objects and no garbage; walking over them costs as
+    much as a tenth of such a run.
+    """
+
+    def __init__(self) -> None:
+        self._was_on = gc.isenabled()
+        gc.disable()
+
+    def settle(self) -> None:
+        """Leave what exists out of later walks, and let the collector work."""
+        gc.freeze()
+        if self._was_on:
+            gc.enable()
+
+    def end(self) -> None:
+        """Put everything back."""
+        gc.unfreeze()
+        if self._was_on:
+            gc.enable()
+
+
+def failure_text(case: PlannedCase, finding: Mapping[str, Any]) -> str:
     """Say what moved, by how much, between which bounds, against which limit, from which line."""
-    lines = [f"{finding.verdict}: {finding.message}"]
+    verdict, bound, alpha = finding["verdict"], finding["fail_bound"], finding["alpha"]
+    lines = [f"{verdict}: {finding['message']}"]
     facts = []
-    if finding.fail_bound is not None and finding.alpha is not None:
-        facts.append(f"bound {finding.fail_bound:.3g} at alpha {finding.alpha:.3g} (m = {finding.m})")
-    for side, rows in (("reference", finding.n_reference), ("current", finding.n_current)):
+    if bound is not None and alpha is not None:
+        facts.append(f"bound {bound:.3g} at alpha {alpha:.3g} (m = {finding['m']})")
+    for side in ("reference", "current"):
+        rows = finding[f"n_{side}"]
         if rows is not None:
             facts.append(f"{rows:,} usable rows of {side}")
     if facts:
         lines.append(f"  {', '.join(facts)}")
     place = f"  {case.suite.shown}:{case.line}: {case.entry.id}"
-    reason = finding.because or "default limit, no rationale given"
-    lines.append(place if finding.verdict == "error" else f"{place}: {reason}")
+    reason = finding["because"] or "default limit, no rationale given"
+    lines.append(place if verdict == "error" else f"{place}: {reason}")
     return "\n".join(privacy.printable(line) for line in lines)
 
 
-def lost(case: PlannedCase, message: str) -> str:
-    """Return the payload, an error Finding, of a case that came to no end."""
+def lost(case: PlannedCase, message: str) -> dict[str, Any]:
+    """Return the error Finding of a case that came to no end, as JSON values fit to be shown."""
     finding = Finding(
         id=case.id,
         suite=case.suite.name,
@@ -227,7 +276,7 @@ def lost(case: PlannedCase, message: str) -> str:
         decide_by=case.policy.decide_by,
         message=message,
     )
-    return _ENCODER.encode(privacy.masks([case.suite])[0].finding(finding).to_json())
+    return privacy.masks([case.suite])[0].case(finding)
 
 
 def named_suites(options: Iterable[str], ini: Sequence[Path], *, folder: Path) -> list[Path]:
@@ -285,6 +334,7 @@ def _settings(config: pytest.Config) -> cases.PlanSettings:
         environ=dict(os.environ),
         allowed_env=frozenset(config.getini("readmit_env")),
         data=_pairs("--readmit-data", config.option.readmit_data),
+        trust=(*(config.option.readmit_trust or ()), *config.getini("readmit_trust")),
         check_modules=tuple(config.getini("readmit_checks")),
         max_cases=int(most),
         strict=config.option.readmit_strict,

@@ -96,6 +96,14 @@ def _fault(path: tuple[str | int, ...], items: list[Any], given: Any, schema: Ma
     if kinds == {"missing"} and isinstance(items[0]["loc"][-1], str):
         words = describe(_schema_at(schema, path), schema)
         return Fault(path, f"missing parameter {path[-1]!r}: {words}", shows_value=False)
+    if any(item["loc"][-1] == "[key]" for item in items):
+        maps = _alternatives(_schema_at(schema, path[:-1]), schema)
+        names = [
+            key for each in maps for key in _choices(_resolve(each.get("propertyNames"), schema), schema)
+        ]
+        hint = did_you_mean(str(path[-1]), names)
+        takes = "" if hint or not names else _takes(names)
+        return Fault(path, f"unknown key {path[-1]!r}{hint}{takes}", shows_value=False)
     custom = [
         str(item["ctx"]["error"]) for item in items if item["type"] in ("value_error", "assertion_error")
     ]

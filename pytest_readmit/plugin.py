@@ -38,9 +38,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--readmit-strict", action="store_true", help="every warning and every undecided gate blocks"
     )
+    group.addoption(
+        "--readmit-trust",
+        action="append",
+        metavar="GLOB",
+        help="models that may be loaded although loading them can run code; repeatable",
+    )
     parser.addini("readmit_suites", "suites that a bare --readmit-suite runs", type="paths", default=[])
     parser.addini("readmit_checks", "importable modules that register checks", type="args", default=[])
     parser.addini("readmit_env", "environment variables that suites may use", type="args", default=[])
+    parser.addini("readmit_trust", "models that may be loaded, as --readmit-trust", type="args", default=[])
     parser.addini("readmit_max_cases", "the most cases a suite may have", default="10000")
 
 

@@ -37,7 +37,7 @@ class Session:
         self._plan = plan
         self._kept = _Kept(plan)
         self._pool: ThreadPoolExecutor | None = None
-        self._findings: dict[str, Future[Finding | None]] = {}
+        self._ahead_of: dict[str, Future[dict[str, Finding | None]]] = {}
         self._parts: dict[tuple[str, str], Future[Any]] = {}
 
     def start(self, cases: Iterable[PlannedCase]) -> None:
@@ -48,7 +48,7 @@ class Session:
         groups = _by_column(cases)
         for group in groups.values():
             for case in group.cases:
-                self._findings[case.id] = Future()
+                self._ahead_of[case.id] = group.measured
             for case in group.reduced:
                 self._parts[case.id, group.column] = Future()
         for group in groups.values():
@@ -56,13 +56,14 @@ class Session:
 
     def finding(self, case: PlannedCase) -> Finding:
         """Return the Finding of a case; waits for the background where it is being measured there."""
-        future = self._findings.get(case.id)
-        found = None if future is None else future.result()
+        future = self._ahead_of.get(case.id)
+        # Whoever asks again (a plugin that reruns) has it measured again, so that nothing is kept twice.
+        found = None if future is None else future.result().pop(case.id, None)
         return self._evaluate(case) if found is None else found
 
     def provenance(self) -> dict[str, Any]:
         """Return what the run read: each dataset's source, digest, number of columns and flow of rows."""
-        return {"datasets": _datasets(self._plan), "models": {"champion": None, "challenger": None}}
+        return {"datasets": _datasets(self._plan), "models": _models(self._plan)}
 
     def close(self) -> None:
         """Stop measuring and let go of the data."""
@@ -72,8 +73,7 @@ class Session:
 
     def _measure_column(self, group: "_Group") -> None:
         try:
-            for case in group.cases:
-                self._findings[case.id].set_result(self._ahead(case))
+            group.measured.set_result({case.id: self._ahead(case) for case in group.cases})
             for case in group.reduced:
                 part = self._parts[case.id, group.column]
                 try:
@@ -84,8 +84,7 @@ class Session:
             for dataset in group.datasets(self._plan):
                 dataset.release(group.column)
             # A crash must not leave anybody waiting.
-            for case in group.cases:
-                self._findings[case.id].cancel()
+            group.measured.cancel()
             for case in group.reduced:
                 self._parts[case.id, group.column].cancel()
 
@@ -100,20 +99,19 @@ class Session:
         started = time.perf_counter()
         if case.error is not None:
             return findings.undecided(case, case.error, 0.0)
-        decided = _within(case.entry.timeout, lambda: self._decide(case))
-        seconds = round(time.perf_counter() - started, 6)
+        decided = _within(case.entry.timeout, lambda: self._decide(case, started))
         if isinstance(decided, str):
-            return findings.undecided(case, decided, seconds)
-        return replace(decided, seconds=seconds)
+            return findings.undecided(case, decided, _since(started))
+        return decided
 
-    def _decide(self, case: PlannedCase) -> Finding | str:
+    def _decide(self, case: PlannedCase, started: float) -> Finding | str:
         """Return the Finding, or why nothing was measured."""
         try:
             claim = case.spec.function(**self._injected(case), **self._parameters(case))
             if not isinstance(claim, Claim):
                 return f"{case.entry.check} returned {type(claim).__name__}, not a Claim"
             claim = _segment_floor(case, claim)
-            finding = findings.decided(case, claim, decide(claim, case.policy))
+            finding = findings.decided(case, claim, decide(claim, case.policy), _since(started))
             finding.to_json()  # what a record cannot hold is the check's mistake, not the reporter's
         except DataError as error:
             return error.told(case.suite.min_cell)
@@ -139,6 +137,8 @@ class Session:
                 injected[name] = self._scored(case, name)
             elif kind == "parts":
                 injected[name] = self._gather(case)
+            elif kind == "models":
+                injected[name] = self._plan.models[case.index].models(case.entry.model)
             elif kind == "selected":
                 injected[name] = case.selected
             elif kind == "context":
@@ -153,7 +153,8 @@ class Session:
         dataset = self._plan.datasets[case.index].get(case.dataset_name(parameter))
         if not isinstance(dataset, Dataset):
             raise dataset or DataError(f"no dataset {parameter!r}")
-        return dataset.segment(case.selection) if case.selection else dataset
+        seen = self._plan.models[case.index].seen(dataset, case.entry.model)
+        return seen.segment(case.selection) if case.selection else seen
 
     def _scored(self, case: PlannedCase, parameter: str) -> Scored:
         most = self._parameters(case).get("max_missing_label", MOST_MISSING)
@@ -229,6 +230,7 @@ class _Group:
         self.column = column
         self.cases: list[PlannedCase] = []
         self.reduced: list[PlannedCase] = []
+        self.measured: Future[dict[str, Finding | None]] = Future()
 
     def datasets(self, plan: Plan) -> list[Dataset]:
         return [each for each in plan.datasets[self.index].values() if isinstance(each, Dataset)]
@@ -275,6 +277,10 @@ def _within(seconds: float | None, measure: Callable[[], Finding | str]) -> Find
     return found
 
 
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 6)
+
+
 def _context(case: PlannedCase) -> Context:
     identity = f"{case.suite.sha256}:{case.entry.id}::{case.subject}::{case.segment}"
     return Context(
@@ -306,6 +312,15 @@ def _datasets(plan: Plan) -> dict[str, Any]:
                 found[f"{suite.name}:{name}"] = facts
             else:
                 found[name] = facts
+    return found
+
+
+def _models(plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = {"champion": None, "challenger": None}
+    for suite, book in zip(plan.suites, plan.models, strict=True):
+        for name, facts in book.facts().items():
+            known = found.get(name)
+            found[name if known in (None, facts) else f"{suite.name}:{name}"] = facts
     return found
 
 

@@ -30,12 +30,13 @@ TABLE = {
     "suite": Room("errors", inside="yaml"),
     "parameters": Room("errors", on_load="pydantic"),
     "registry": Room("claim errors parameters", on_load="pydantic"),
-    "stats": Room(on_load="numpy", inside="scipy"),
+    "stats": Room(on_load="numpy", inside="scipy sklearn threadpoolctl"),
     "data": Room("errors stats", on_load="numpy", inside="duckdb pandas pyarrow"),
     "selection": Room("registry data errors"),
     "names": Room(),
     "needs": Room("suite registry errors"),
-    "cases": Room("suite registry selection names needs rule data errors"),
+    "models": Room("data errors", on_load="numpy", inside="joblib pandas skops"),
+    "cases": Room("suite registry selection names needs rule data models errors"),
     "findings": Room("cases rule claim"),
     "run": Room("cases findings rule claim data errors"),
     "provenance": Room(),
@@ -51,7 +52,7 @@ TABLE = {
     "__init__": Room("*"),
     # The check pack sees the public names and the statistics, as anybody's pack does; `Field` of pydantic
     # states the bounds of its parameters.
-    "readmit_checks": Room("__init__ stats", on_load="numpy pydantic"),
+    "readmit_checks": Room("__init__ stats", on_load="numpy pydantic", inside="hypothesis"),
 }
 ROOFS = {"plugin", "cli"}
 ON_LOAD_STDLIB_ONLY = {"plugin", "__init__"}

@@ -48,7 +48,7 @@ class Column:
         self.source = rows.store.shown
         self.rows = rows.count
         self.classified = field.stated
-        self.note = rows.store.table.note(field.name)
+        self.note = rows.note(field.name)
         self._field = field
         self._rows = rows
         self._lock = threading.Lock()

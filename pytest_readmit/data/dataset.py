@@ -4,17 +4,22 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_readmit.data.column import Column, proportion_of
+from pytest_readmit.data.frame_of import frame_of
 from pytest_readmit.data.labels import Labels, split_labels
 from pytest_readmit.data.roles import Roles
 from pytest_readmit.data.scored import Scored, Scores, checked
 from pytest_readmit.data.store import Field, Rows, Store
-from pytest_readmit.data.table import Codes, Family, Table, counts_of_codes
+from pytest_readmit.data.table import Codes, Family, counts_of_codes, mature
 from pytest_readmit.errors import DataError, counted, did_you_mean
 from pytest_readmit.stats.proportion import Proportion
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["MISSING", "Column", "Dataset", "Field", "Labels", "Roles", "Scored", "Scores"]
 
@@ -264,6 +269,12 @@ class Dataset:
             raise DataError(f"{self.source}: column {name!r} is {column.kind}; numbers are needed")
         return self._rows.numbers(self.field(name)).floats()
 
+    def frame(self, names: Sequence[str]) -> "pd.DataFrame":
+        """Return columns as pandas would read them; a DataError if one is not there or nested."""
+        for name in names:
+            self._refuse_misfits(self.field(name))
+        return frame_of(self._rows, names)
+
     def duplicates(self, columns: Sequence[str]) -> int:
         """Return the rows beyond the first of each key; missing parts are equal to each other."""
         keys: np.ndarray | None = None
@@ -311,13 +322,10 @@ class Dataset:
     def immature(self, index_time: str, horizon: timedelta, as_of: date) -> Proportion:
         """Return the rows whose outcome cannot be known by `as_of` (or that have no `index_time`)."""
         self.column(index_time)
-        young = ~self._mature(index_time, horizon, as_of)
+        young = ~mature(self._store.table, index_time, horizon, as_of)
         if self._rows.keep is not None:
             young = young[self._rows.keep]
         return proportion_of(young, self._rows.owners() if self._rows.clustered else None)
-
-    def _mature(self, index_time: str, horizon: timedelta, as_of: date) -> np.ndarray:
-        return mature(self._store.table, index_time, horizon, as_of)
 
     def values(self, name: str) -> list[str]:
         """
@@ -388,10 +396,3 @@ def _equals(codes: Codes, text: str) -> np.ndarray:
     wanted = [position for position, level in enumerate(codes.levels) if level == text]
     mask = np.isin(codes.codes, wanted)
     return mask | (codes.codes < 0) if text == MISSING else mask
-
-
-def mature(table: Table, index_time: str, horizon: timedelta, as_of: date) -> np.ndarray:
-    """Return which rows of a table are old enough for their outcome to be known, shape (rows,)."""
-    times = table.times(index_time)
-    latest = np.datetime64(as_of, "us") - np.timedelta64(int(horizon / timedelta(microseconds=1)), "us")
-    return np.asarray(~np.isnat(times) & (times <= latest))

@@ -20,7 +20,7 @@ _KINDS: dict[Family, Kind] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
-    """What the suite's `columns:` says; the fields are its keys."""
+    """What the suite's `columns:` says; the fields are its keys, and `scores` those of its models."""
 
     target: str | None = None
     positive_label: Any = None
@@ -34,12 +34,15 @@ class Roles:
     categorical: tuple[str, ...] = ()
     features: tuple[str, ...] | None = None
     ignore: tuple[str, ...] = ()
+    scores: tuple[str, ...] = ()
 
     def why_left_out(self, field: Field) -> str | None:
         """Return why a column is no feature by default, or None if it is one."""
         for role in _SINGLE_ROLES:
             if getattr(self, role) == field.name:
                 return role
+        if field.name in self.scores:
+            return "score"
         if field.name in self.ignore:
             return "ignore"
         if field.kind == "time":

@@ -7,6 +7,7 @@ import numpy as np
 
 from pytest_readmit.data.labels import Labels
 from pytest_readmit.data.roles import Roles
+from pytest_readmit.data.store import Field
 from pytest_readmit.data.table import Codes
 from pytest_readmit.errors import DataError, counted
 from pytest_readmit.stats.predictions import Predictions
@@ -26,6 +27,7 @@ class Home(Protocol):
     def numbers(self, name: str) -> np.ndarray: ...
     def codes(self, name: str) -> Codes: ...
     def owners(self) -> np.ndarray | None: ...
+    def field(self, name: str) -> Field: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

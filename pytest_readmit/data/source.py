@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from pytest_readmit.data.dataset import Dataset, mature
+from pytest_readmit.data.dataset import Dataset
 from pytest_readmit.data.files import FileTable
 from pytest_readmit.data.frames import FrameTable
 from pytest_readmit.data.paths import Files, find_files
 from pytest_readmit.data.roles import Roles, clashes_of, fields_of
 from pytest_readmit.data.store import Kind, Rows, Store
-from pytest_readmit.data.table import Table
+from pytest_readmit.data.table import Table, mature
 from pytest_readmit.data.where import check_where
 from pytest_readmit.errors import DataError, MissingExtra, ReadmitError, counted, did_you_mean
 

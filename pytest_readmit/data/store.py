@@ -160,6 +160,10 @@ class Rows:
         found = self.store.codes(name)
         return found if self.keep is None else Codes(found.codes[self.keep], found.levels)
 
+    def note(self, name: str) -> str | None:
+        """Return what the user should know about how a column was read."""
+        return self.store.table.note(name)
+
     def within(self, mask: np.ndarray) -> "Rows":
         """Return the kept rows that a mask over the whole table keeps too."""
         return Rows(self.store, mask if self.keep is None else self.keep & mask)

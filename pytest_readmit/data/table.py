@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Literal, Protocol
 
 import numpy as np
@@ -167,3 +168,10 @@ def counts_of_codes(codes: Codes, keep: np.ndarray | None = None) -> Counts:
     tally = np.bincount(chosen + 1, minlength=len(codes.levels) + 1)
     seen = np.flatnonzero(tally[1:])
     return Counts(tuple(codes.levels[i] for i in seen), tally[1:][seen].astype(np.int64), int(tally[0]))
+
+
+def mature(table: Table, index_time: str, horizon: timedelta, as_of: date) -> np.ndarray:
+    """Return which rows of a table are old enough for their outcome to be known, shape (rows,)."""
+    times = table.times(index_time)
+    latest = np.datetime64(as_of, "us") - np.timedelta64(int(horizon / timedelta(microseconds=1)), "us")
+    return np.asarray(~np.isnat(times) & (times <= latest))

@@ -11,8 +11,7 @@ from pytest_readmit.suite.nodes import Listing, Node, Problems, Scalar, Table, q
 from pytest_readmit.suite.scope import Scope
 
 RESERVED = frozenset({
-    "joint_drift", "performance", "concept_drift", "estimated_performance", "calibration", "fairness",
-    "behavior", "promotion",
+    "promotion",
 })  # fmt: skip
 """Checks that a suite may name one day."""
 
@@ -162,7 +161,9 @@ class EntryReader:
     def _policy(self, draft: Draft, given: Mapping[str, Any], spec: CheckLike) -> dict[str, Any]:
         """Return how the entry is decided: its own keys, else `defaults`, else the check's, else ours."""
         own: dict[str, Any] = {"severity": spec.severity, "inconclusive": spec.inconclusive}
-        chosen = {**own, **self.defaults, **{key: given[key] for key in DEFAULTS if key in given}}
+        # A check that may never block warns whatever is the rule for the others.
+        shared = {key: value for key, value in self.defaults.items() if spec.may_block or key != "severity"}
+        chosen = {**own, **shared, **{key: given[key] for key in DEFAULTS if key in given}}
         items = draft.table.items
         if "p_value" in items and "decide_by" not in items:
             chosen["decide_by"] = "p_value"
@@ -182,6 +183,9 @@ class EntryReader:
             scope.add(place, "`decide_by: p_value` needs a threshold, such as `p_value: 0.05`")
         if "p_value" in items and chosen.get("decide_by") == "interval":
             scope.add(items["p_value"], "`p_value` decides by p-value; leave out `decide_by: interval`")
+        if chosen.get("severity") == "block" and not spec.may_block:
+            place = items.get("severity", here)
+            scope.add(place, "`severity: block` is not possible: it only ever warns; leave it out")
         if chosen.get("inconclusive") == "block" and not spec.may_block:
             place = items.get("inconclusive", here)
             scope.add(

@@ -112,8 +112,8 @@ CASES = {
     "checks:\n  - nonsense: {a: 1}\n": [
         "s.yml:2:5: checks: unknown check 'nonsense'; `readmit list` names the checks"
     ],
-    "checks:\n  - performance: {metrics: {}}\n": [
-        "s.yml:2:5: checks: the check 'performance' is not available in this version"
+    "checks:\n  - promotion: {metric: roc_auc}\n": [
+        "s.yml:2:5: checks: the check 'promotion' is not available in this version"
     ],
     "checks:\n  - data_drift:\n    columns: [age]\n": [
         "s.yml:3:5: data_drift: indent `columns` under `data_drift`"
@@ -253,6 +253,9 @@ CASES = {
     ],
     "checks:\n  - data_drift: {waiver: {until: soon, by: me, reason: r}}\n": [
         "s.yml:2:34: data_drift.waiver: `until` must be a date such as 2026-11-01, not 'soon'"
+    ],
+    "checks:\n  - estimated_performance: {severity: block}\n": [
+        "s.yml:2:39: estimated_performance: `severity: block` is not possible: it only ever warns; leave it out"
     ],
     "checks:\n  - estimated_performance: {inconclusive: block}\n": [
         (

@@ -206,11 +206,14 @@ def test_giving_a_p_value_decides_by_it_without_correction(read, keys, expected)
 
 
 def test_an_entry_wins_over_defaults_and_defaults_over_the_check(read):
-    text = (
-        "defaults: {severity: block}\nchecks:\n  - estimated_performance\n  - data_drift: {severity: warn}\n"
-    )
+    text = "defaults: {severity: warn}\nchecks:\n  - data_drift: {severity: block}\n  - missing_drift\n"
     assert [entry.severity for entry in read(text).entries] == ["block", "warn"]
     assert read("checks: [estimated_performance]\n").entries[0].severity == "warn"
+
+
+def test_defaults_do_not_make_a_check_block_that_may_not(read):
+    text = "defaults: {severity: block}\nchecks:\n  - estimated_performance\n  - data_drift\n"
+    assert [entry.severity for entry in read(text).entries] == ["warn", "block"]
 
 
 @pytest.mark.parametrize(("written", "seconds"), [("30", 30), ("0.5", 0.5), ("45s", 45), ("2h", 7200)])

@@ -1,0 +1,1 @@
+"""Models: where they come from, whether the operator trusts them, and what they predict."""

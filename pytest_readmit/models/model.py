@@ -1,0 +1,198 @@
+"""A model and the probability that it gives the positive label."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_readmit.data.dataset import Dataset, Scores
+from pytest_readmit.data.labels import as_list, label_text
+from pytest_readmit.data.modelled import scored_rows
+from pytest_readmit.data.table import Family
+from pytest_readmit.errors import DataError, counted, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Frame = pd.DataFrame | Mapping[str, np.ndarray]
+
+ROWS_AT_ONCE = 200_000
+ROUNDING = 1e-9
+_FAMILIES: Mapping[str, Family] = {"b": "bool", "i": "integer", "u": "integer", "f": "float"}
+
+
+class Model:
+    """
+    A fitted classifier in the way of scikit-learn.
+
+    Args:
+        name: As the suite calls it.
+        source: Where it came from, for messages.
+        estimator: Has `predict_proba` and `classes_`.
+        positive: The suite's `columns.positive_label`.
+    """
+
+    def __init__(self, name: str, source: str, estimator: Any, positive: Any) -> None:
+        self.name = name
+        self.source = source
+        self._estimator = estimator
+        self._where = f"models.{name} ({source})"
+        if not callable(getattr(estimator, "predict_proba", None)):
+            raise DataError(
+                f"{self._where} is a {type(estimator).__name__} without predict_proba: "
+                "a gate needs predicted probabilities"
+            )
+        self._positive = _positive_classes(estimator, positive, self._where)
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r}, {self.source!r})"
+
+    @property
+    def features(self) -> tuple[str, ...] | None:
+        """The columns it was fitted on, in order; None where it does not tell."""
+        names = getattr(self._estimator, "feature_names_in_", None)
+        return None if names is None else tuple(str(name) for name in names)
+
+    def columns(self, dataset: Dataset) -> tuple[str, ...]:
+        """
+        Return the columns of a dataset that the model takes, in order.
+
+        Raises:
+            DataError: Some are not there; names each with the nearest that is.
+        """
+        names = self.features
+        if names is None:
+            return self._by_place(dataset)
+        known = [field.name for field in dataset.fields]
+        absent = [f"{name!r}{did_you_mean(name, known)}" for name in names if not dataset.has(name)]
+        if absent:
+            lacking = "; ".join(absent)
+            raise DataError(f"{self._where} was fitted on columns that {dataset.source} lacks: {lacking}")
+        return names
+
+    def _by_place(self, dataset: Dataset) -> tuple[str, ...]:
+        """Return the features of a dataset for a model that does not tell its columns' names."""
+        takes = getattr(self._estimator, "n_features_in_", None)
+        if takes is not None and takes != len(dataset.features):
+            raise DataError(
+                f"{self._where} takes {takes} columns and does not tell their names; {dataset.source} has "
+                f"{len(dataset.features)} features: list the columns in its order under columns.features"
+            )
+        return dataset.features
+
+    def predict(self, frame: "Frame") -> np.ndarray:
+        """
+        Return the probability of the positive label, shape (rows,), as the model gives it.
+
+        Args:
+            frame: Its columns, as a pandas frame or a mapping from name to array.
+
+        Raises:
+            DataError: The model fails, or gives something else than a probability for each class and row.
+        """
+        import pandas as pd
+
+        table = frame if isinstance(frame, pd.DataFrame) else pd.DataFrame(dict(frame))
+        starts = range(0, len(table), ROWS_AT_ONCE)
+        parts = [self._probabilities(table.iloc[start : start + ROWS_AT_ONCE]) for start in starts]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def _probabilities(self, rows: Any) -> np.ndarray:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = np.asarray(self._estimator.predict_proba(rows), dtype=np.float64)
+        except Exception as error:  # its text could quote cells
+            raise DataError(f"{self._where} could not predict ({type(error).__name__})") from None
+        if found.shape != (len(rows), len(self._positive)):
+            raise DataError(f"{self._where} gives no probability for each of its classes and each row")
+        return np.asarray(found[:, self._positive].sum(axis=1))
+
+    def score(self, dataset: Dataset) -> Scores:
+        """
+        Return the scores of every row of a dataset's table.
+
+        Raises:
+            DataError: A column is missing, the model fails, or a prediction is no number.
+        """
+        values = self.predict(dataset.frame(self.columns(dataset)))
+        absent = int(np.count_nonzero(np.isnan(values)))
+        if absent:
+            raise DataError(f"{self._where} gives no number for {counted(absent)} rows of {dataset.source}")
+        inside = np.clip(values, 0.0, 1.0)
+        values = np.where(np.abs(values - inside) <= ROUNDING, inside, values)
+        return scored_rows(dataset, values, f"models.{self.name}")
+
+
+def _positive_classes(estimator: Any, positive: Any, where: str) -> np.ndarray:
+    """Return which of the model's classes are positive, shape (classes,) of bools."""
+    classes = getattr(estimator, "classes_", None)
+    if classes is None or np.ndim(classes) != 1:
+        raise DataError(f"{where} has no classes_: which probability is the positive label's is unknown")
+    if positive is None:
+        raise DataError(f"{where}: columns.positive_label is not set; it is never guessed")
+    array = np.asarray(classes)
+    family = _FAMILIES.get(array.dtype.kind, "text")
+    texts = [_class_text(value, family) for value in array.tolist()]
+    wanted = {label_text(value, family) for value in as_list(positive)}
+    found = np.array([text in wanted or (text.lower() in wanted & {"true", "false"}) for text in texts])
+    if found.all() or not found.any():
+        many = "every one" if found.all() else "none"
+        kind = {"bool": "truth values", "text": "texts"}.get(family, "numbers")
+        raise DataError(
+            f"{where}: {many} of its {len(texts)} classes ({kind}) is columns.positive_label; if the "
+            "model calls the label otherwise than the data, list both: positive_label: [LABEL, CLASS]"
+        )
+    return found
+
+
+def _class_text(value: Any, family: Family) -> str:
+    if family == "text" and isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    return label_text(value, family)
+
+
+class Models(Mapping[str, Model]):
+    """
+    The models of a suite, each loaded when it is first asked for.
+
+    Args:
+        load: Name of a model → the model, or a DataError.
+        names: Their names.
+        chosen: The name of the model that the case is about; None where it is not about one.
+        why: Why it is about none.
+    """
+
+    __readmit_injected__ = "models"
+
+    def __init__(
+        self, load: Callable[[str], Model], names: tuple[str, ...], chosen: str | None, why: str = ""
+    ) -> None:
+        self._load = load
+        self._names = names
+        self._chosen = chosen
+        self._why = why
+
+    def __getitem__(self, name: str) -> Model:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @property
+    def chosen(self) -> Model:
+        """
+        The model that the case is about.
+
+        Raises:
+            DataError: There is none, or it cannot be had.
+        """
+        if self._chosen is None:
+            raise DataError(self._why)
+        return self._load(self._chosen)
