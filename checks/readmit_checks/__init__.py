@@ -1,5 +1,33 @@
 """The built-in check pack: importing it registers every check, as anybody's own module would."""
 
-from readmit_checks import drift, integrity, missing, outcomes, quality, units
+from readmit_checks import (
+    behavior,
+    calibration,
+    concept,
+    drift,
+    estimated,
+    fairness,
+    integrity,
+    joint,
+    missing,
+    outcomes,
+    performance,
+    quality,
+    units,
+)
 
-__all__ = ["drift", "integrity", "missing", "outcomes", "quality", "units"]
+__all__ = [
+    "behavior",
+    "calibration",
+    "concept",
+    "drift",
+    "estimated",
+    "fairness",
+    "integrity",
+    "joint",
+    "missing",
+    "outcomes",
+    "performance",
+    "quality",
+    "units",
+]

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pytest_readmit import Claim, Context, Finding, run_check
+from pytest_readmit import Claim, Context, Finding, Model, Models, Selected, run_check
 from pytest_readmit.data.dataset import Dataset, Roles
 from pytest_readmit.data.source import SourceSpec, open_dataset
+from pytest_readmit.stats.metrics import METRICS
 
 
 def cohort(seed: int = 0, rows: int = 4000) -> pd.DataFrame:
@@ -112,7 +114,22 @@ def _spec(frame: pd.DataFrame) -> SourceSpec:
 @pytest.fixture(scope="session")
 def every_claim(opened: Callable[..., tuple[Dataset, Dataset]]) -> dict[str, list[Claim]]:
     """Return Claims of every built-in check, each by its own ways of measuring, with and without patients."""
-    from readmit_checks import drift, integrity, methods, missing, outcomes, quality, units
+    from readmit_checks import (
+        behavior,
+        calibration,
+        concept,
+        drift,
+        estimated,
+        fairness,
+        integrity,
+        joint,
+        methods,
+        missing,
+        outcomes,
+        performance,
+        quality,
+        units,
+    )
 
     context = Context()
     before, after = opened(cohort(0, 600), _drifted(cohort(1, 500)))
@@ -146,11 +163,72 @@ def every_claim(opened: Callable[..., tuple[Dataset, Dataset]]) -> dict[str, lis
         "out_of_range": [quality.out_of_range(age[1], context, ranges={"age": (18, 80)})],
         "extreme_values": [quality.extreme_values(*glucose, context)],
         "unit_change": [units.unit_change(*glucose, context), units.unit_change(*age, context)],
+        "calibration": [
+            calibration.calibration(after.scored(), context, measures={name: {"max": 0.02}})
+            for name in ("slope", "intercept", "observed_expected", "ece")
+        ],
+        "joint_drift": [joint.joint_drift(before, after, Selected())],
+        "fairness": [
+            fairness.fairness(
+                after.scored(),
+                context,
+                threshold=0.15,
+                measures={name: {"max": 0.1}},
+                intersections=[["ward"]],
+            )
+            for name in fairness.MEASURES
+        ],
+        "concept_drift": [
+            concept.concept_drift(
+                before.scored(), after.scored(), context, threshold=0.15, metrics={name: limit}
+            )
+            for name, limit in _changes()
+        ],
+        "estimated_performance": [
+            estimated.estimated_performance(side, threshold=0.15, metrics={name: {"min": 0.1}})
+            for name in METRICS
+            for side in (before, after)
+        ],
+        "performance": [
+            performance.performance(side.scored(), context, threshold=0.15, metrics={name: {"min": 0.1}})
+            for name in METRICS
+            for side in (before, after)
+        ],
+        "behavior": [
+            behavior.behavior(before, _models(), context, examples=20, **{"bounded": False, **keys})
+            for keys in (
+                {"bounded": True},
+                {"invariant": ("sex",)},
+                {"monotonic": ({"feature": "age", "direction": "up"},)},
+            )
+        ],
         "schema": [integrity.schema(before, after, ())],
         "unique": [integrity.unique(after, context, ())],
         "patient_overlap": [integrity.patient_overlap(before, after, context, max=0.0)],
         "label_maturity": [integrity.label_maturity(after, context, index_time="dischtime")],
     }
+
+
+def _changes() -> list[tuple[Any, Any]]:
+    """Return every metric of concept_drift with each kind of limit."""
+    kinds = ("max_drop", "max_rise", "max_change", "max_relative_change")
+    level: dict[str, float] = {"min": 0.8, "max": 1.25}
+    limits = (level, {"max_change": 0.1}, {"max_relative_change": 0.1})
+    levels = [(name, limit) for name in ("slope", "observed_expected") for limit in limits]
+    return [(name, {kind: 0.05}) for name in METRICS for kind in kinds] + levels
+
+
+def _models() -> Models:
+    """Return the models of a suite whose only one sees more risk in age."""
+
+    def predict_proba(rows: pd.DataFrame) -> np.ndarray:
+        risk = rows["age"].to_numpy() / 200
+        return np.column_stack([1 - risk, risk])
+
+    estimator = SimpleNamespace(
+        classes_=[0, 1], feature_names_in_=["age", "sex"], predict_proba=predict_proba
+    )
+    return Models(lambda name: Model(name, "memory", estimator, 1), ("m",), "m")
 
 
 def _drifted(frame: pd.DataFrame) -> pd.DataFrame:
