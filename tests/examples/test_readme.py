@@ -1,4 +1,4 @@
-"""Every code block of the README is run or linted, in the order it stands there."""
+"""Every code block of the README and of the pages in docs is run or linted, in the order it stands there."""
 
 import json
 import os
@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 LONGEST = 250
 SCRIPTS = Path(sys.executable).parent
 
@@ -88,7 +89,9 @@ def console(block: Block, folder: Path) -> None:
         if not line.startswith("$ "):
             shown.append(line)
             continue
-        assert not shown or matches(shown, printed), f"README shows\n{os.linesep.join(shown)}\nbut\n{printed}"
+        assert not shown or matches(shown, printed), (
+            f"the page shows\n{os.linesep.join(shown)}\nbut\n{printed}"
+        )
         shown = []
         command = shlex.split(line[2:], comments=True)
         if command == ["echo", "$?"]:
@@ -97,17 +100,17 @@ def console(block: Block, folder: Path) -> None:
             code, printed = run(command, folder)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     """Return an empty project folder; pytest's own configuration of the checkout does not reach it."""
-    made = tmp_path_factory.mktemp("project")
-    (made / "pyproject.toml").write_text("[tool.pytest]\n", encoding="utf-8")
-    return made
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest]\n", encoding="utf-8")
+    return tmp_path
 
 
-def test_the_readme_runs_from_top_to_bottom(folder: Path) -> None:
-    for block in blocks(README):
-        where = f"README.md:{block.line}"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_runs_from_top_to_bottom(page: Path, folder: Path) -> None:
+    for block in blocks(page):
+        where = f"{page.name}:{block.line}"
         if block.file:
             (folder / block.file).write_text(block.text, encoding="utf-8")
         if block.language == "console":
@@ -117,6 +120,8 @@ def test_the_readme_runs_from_top_to_bottom(folder: Path) -> None:
             assert code == 0, f"{where}: {printed}"
         elif block.language == "toml":
             tomllib.loads(block.text)
+            if block.file == "pyproject.toml":
+                (folder / block.file).write_text(block.text, encoding="utf-8")
         elif block.language == "yaml" and block.file and "our_" not in block.file:
             code, printed = run(["readmit", "lint", block.file], folder)
             assert code == 0, f"{where}: {printed}"
@@ -124,9 +129,9 @@ def test_the_readme_runs_from_top_to_bottom(folder: Path) -> None:
             json.loads(block.text)
 
 
-def test_every_block_of_the_readme_says_what_it_is() -> None:
+def test_every_block_says_what_it_is() -> None:
     known = {"sh", "console", "python", "yaml", "toml", "json"}
-    assert [block for block in blocks(README) if block.language not in known] == []
+    assert [block for page in PAGES for block in blocks(page) if block.language not in known] == []
 
 
 def test_the_readme_can_be_read_in_one_sitting() -> None:
@@ -153,11 +158,10 @@ def test_every_check_the_readme_names_is_registered_and_none_is_forgotten(folder
     table = re.findall(r"^\| `([a-z_]+)` \|", README.read_text(encoding="utf-8"), flags=re.MULTILINE)
     registered = set(re.findall(r"^([a-z_]+)\b", shown, flags=re.MULTILINE))
     assert table
-    assert set(table) <= registered
+    assert set(table) == registered
 
 
 def test_links_inside_the_repository_lead_somewhere() -> None:
-    for name in ("README.md", "CHANGELOG.md"):
-        text = (ROOT / name).read_text(encoding="utf-8")
-        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
-            assert (ROOT / target).exists(), f"{name} links to {target}"
+    for page in (*PAGES, ROOT / "CHANGELOG.md"):
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
