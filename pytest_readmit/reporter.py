@@ -135,7 +135,7 @@ class Reporter:
         if self.record is None or self._config.option.collectonly or self._config.get_verbosity() < 0:
             return
         terminalreporter.section("readmit")
-        for line in summary(self.record):
+        for line in (*summary(self.record), *same_data(self.record)):
             terminalreporter.write_line(printable(line))
         for option in (self._config.option.readmit_json, self._config.option.readmit_report):
             if option and not self.unwritten:
@@ -240,6 +240,21 @@ def summary(made: Mapping[str, Any]) -> Iterator[str]:
             others["undecided"].append(case)
     for title, found in others.items():
         yield from _listed(found, MOST_OTHERS, title)
+
+
+def same_data(made: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a warning where reference and current are the same rows of the same bytes."""
+    datasets = made["provenance"]["datasets"]
+    reference, current = (_rows_of(datasets.get(name) or {}) for name in ("reference", "current"))
+    if reference is not None and reference == current:
+        yield "  note: reference and current are the same rows of the same file, so nothing can differ"
+
+
+def _rows_of(dataset: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return what tells one dataset's rows from another's; None where its bytes are not known."""
+    if dataset.get("sha256") is None:
+        return None
+    return dataset["sha256"], *(dataset["flow"].get(step) for step in ("read", "where", "matured"))
 
 
 def last_line(made: Mapping[str, Any]) -> str:

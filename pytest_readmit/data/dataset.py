@@ -68,6 +68,7 @@ class Dataset:
         self._segments: dict[tuple[tuple[str, str], ...], Dataset] = {}
         self._segment_codes: dict[str, Codes] = {}
         self._scored: dict[tuple[float, str | None], Scored] = {}
+        self._analysed: dict[str, int] = {}
         self._guard = threading.RLock()
 
     def __repr__(self) -> str:
@@ -96,8 +97,8 @@ class Dataset:
 
     @property
     def flow(self) -> dict[str, int]:
-        """Rows read, kept by `where`, old enough; and the patients behind the last."""
-        flow = dict(self._flow)
+        """Rows read, kept by `where`, old enough, with a label and a score; patients of the old enough."""
+        flow = self._flow | self._analysed
         if self._store.patient is not None and self._store.patient in self._fields:
             flow["patients"] = int(np.count_nonzero(np.bincount(self._rows.owners())))
         return flow
@@ -233,6 +234,7 @@ class Dataset:
                 if not found.n:
                     raise DataError(f"{self.source}: no row of {self.name} has both a label and a score")
                 self._scored[key] = found
+                found.count_into(self._analysed)
             return self._scored[key]
 
     def owners(self) -> np.ndarray | None:

@@ -29,6 +29,7 @@ class Modelled(Dataset):
         )
         # What is read of a column is kept once for both.
         self._columns, self._segment_codes, self._guard = plain._columns, plain._segment_codes, plain._guard
+        self._analysed = plain._analysed
         self._plain = plain
         self._scorer = scorer
 

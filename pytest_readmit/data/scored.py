@@ -79,6 +79,11 @@ class Scored:
     def __repr__(self) -> str:
         return f"Scored({self.name!r}, {self.score!r}, n={self.n})"
 
+    def count_into(self, flow: dict[str, int]) -> None:
+        """Add to a flow of rows how many have a label, and how many a label and a score."""
+        for step, rows in (("labelled", self.rows - self.missing_labels), ("analysed", self.n)):
+            flow[step] = min(rows, flow.get(step, rows))
+
     @property
     def dataset(self) -> Home:
         """The dataset that the rows belong to."""

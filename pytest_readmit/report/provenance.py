@@ -6,7 +6,13 @@ from typing import Any
 
 from pytest_readmit.report.words import clean, count, items, mapping, moment, name, plural, real
 
-FLOW = (("read", "read"), ("where", "after where"), ("matured", "mature"), ("analysed", "analysed"))
+FLOW = (
+    ("read", "read"),
+    ("where", "after where"),
+    ("matured", "mature"),
+    ("labelled", "with a label"),
+    ("analysed", "with label and score"),
+)
 
 
 @dataclass(frozen=True, slots=True)

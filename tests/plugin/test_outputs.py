@@ -324,3 +324,27 @@ def test_the_runs_of_a_schedule_count_in_m(project) -> None:
     assert {case["m"] for case in made["cases"]} == {40}
     assert made["cases"][0]["alpha"] == pytest.approx(0.05 / 40)
     assert made["false_alarm_bound"] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("current", "noted"), [("current.csv", True), ("{path: current.csv, where: 'age > 50'}", False)]
+)
+def test_the_same_rows_as_reference_and_current_are_noted(project, current: str, noted: bool) -> None:
+    path = project.suite("- missing_drift: {max: 0.5}")
+    path.write_text(
+        path.read_text().replace("{current: current.csv}", f"{{reference: current.csv, current: {current}}}")
+    )
+    assert ("the same rows of the same file" in project.run().stdout.str()) == noted
+
+
+def test_the_flow_counts_rows_with_a_label_and_with_a_score(project) -> None:
+    rows = [
+        "y,risk",
+        *(f"{'' if row % 40 == 3 else row % 2},{'' if row % 50 == 7 else 0.3}" for row in range(400)),
+    ]
+    (project.path / "suites" / "current.csv").write_text("\n".join(rows) + "\n")
+    head = "columns: {target: y, positive_label: 1, score: risk}"
+    project.suite("- performance: {metrics: {brier: {max: 0.5}}}", head=head)
+    apart = project.record("-q")["provenance"]["datasets"]["current"]["flow"]
+    assert apart == {"read": 400, "where": 400, "matured": 400, "labelled": 390, "analysed": 382}
+    assert project.record("-q", "-n2")["provenance"]["datasets"]["current"]["flow"] == apart
