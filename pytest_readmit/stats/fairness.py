@@ -15,7 +15,7 @@ from pytest_readmit.stats.hybrid import Bounded
 from pytest_readmit.stats.measure import Measure
 from pytest_readmit.stats.predictions import Predictions
 from pytest_readmit.stats.proportion import Proportion
-from pytest_readmit.stats.tails import bisect, normal_quantile, normal_tail, root_of_rising
+from pytest_readmit.stats.tails import bisect, normal_quantile, tail_where
 
 FEWEST = 10
 """With fewer positives (negatives) a group's gap is neither proven nor certified; patients, where known."""
@@ -276,14 +276,14 @@ def largest_gap(quantities: Sequence[Quantity], n: int, *, every_group: bool = F
             return 0.0
         if sides == 0:
             return 1.0
-        return min(1.0, sides * _tail_where(lambda z: limit - proven(z)))
+        return min(1.0, sides * tail_where(lambda z: limit - proven(z), farthest=_LARGEST_Z))
 
     estimate, which, between = _largest(pairs, tested_only=sides > 0)
     return Effect(
         estimate=estimate,
         bounds=lambda alpha: bounds_at(alpha, 1.0),
         p_beyond=p_beyond,
-        p_below=lambda limit: _tail_where(lambda z: possible(z) - limit),
+        p_below=lambda limit: tail_where(lambda z: possible(z) - limit, farthest=_LARGEST_Z),
         p_null=p_beyond(0.0),
         projected=lambda alpha, rows: bounds_at(alpha, rows / n),
         details={"quantity": which, "between": between, "differences": sides // 2},
@@ -302,15 +302,3 @@ def _largest(pairs: Sequence[_Pairs], *, tested_only: bool) -> tuple[float, int,
             between = (low, high) if gaps[place] >= 0 else (high, low)
             best = (float(sizes[place]), each.quantity, between)
     return best
-
-
-def _tail_where(rising: Callable[[float], float]) -> float:
-    """Return P(Z > z) at the z >= 0 where a rising function crosses 0."""
-    start = rising(0.0)
-    if start >= 0.0:
-        return 1.0
-    if rising(_LARGEST_Z) < 0.0:
-        return 0.0
-    later = rising(2.0)
-    guess = -2.0 * start / (later - start) if later > start else 0.0
-    return normal_tail(root_of_rising(rising, min(guess, _LARGEST_Z)))

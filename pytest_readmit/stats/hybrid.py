@@ -8,7 +8,7 @@ from typing import Any
 from pytest_readmit.stats.effect import Effect, Undefined
 from pytest_readmit.stats.measure import quantile
 from pytest_readmit.stats.proportion import Proportion, clopper_pearson, wilson
-from pytest_readmit.stats.tails import normal_quantile, normal_tail, root_of_rising
+from pytest_readmit.stats.tails import normal_quantile, normal_tail, tail_where
 
 FEWEST_FOR_WILSON = 10
 """With fewer events, or non-events, the exact limits take the place of Wilson's."""
@@ -303,10 +303,10 @@ def _effect(estimate: float, limits: Limits, n: int, details: dict[str, Any]) ->
     """Return the Effect whose p-values are the limits read backwards."""
 
     def p_beyond(limit: float) -> float:
-        return _tail_where(lambda z: limit - limits(z, 1.0)[0])
+        return tail_where(lambda z: limit - limits(z, 1.0)[0], farthest=_LARGEST_Z)
 
     def p_below(limit: float) -> float:
-        return _tail_where(lambda z: limits(z, 1.0)[1] - limit)
+        return tail_where(lambda z: limits(z, 1.0)[1] - limit, farthest=_LARGEST_Z)
 
     return Effect(
         estimate=estimate,
@@ -320,15 +320,3 @@ def _effect(estimate: float, limits: Limits, n: int, details: dict[str, Any]) ->
 
 def _distance(alpha: float) -> float:
     return min(normal_quantile(alpha), _LARGEST_Z)
-
-
-def _tail_where(gap: Callable[[float], float]) -> float:
-    """Return P(Z > z) at the z where a limit, walking away from the estimate, reaches a value."""
-    start = gap(0.0)
-    if start >= 0.0:
-        return 1.0
-    if gap(_LARGEST_Z) < 0.0:
-        return 0.0
-    later = gap(2.0)
-    guess = -2.0 * start / (later - start) if later > start else 0.0
-    return normal_tail(root_of_rising(gap, min(guess, _LARGEST_Z)))

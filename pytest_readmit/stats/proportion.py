@@ -14,7 +14,7 @@ from pytest_readmit.stats.tails import (
     bisect,
     normal_quantile,
     normal_tail,
-    root_of_rising,
+    tail_where,
 )
 
 Limits = Callable[[tuple[float, float], tuple[float, float], float], tuple[float, float]]
@@ -169,15 +169,7 @@ def _difference(reference: Proportion, current: Proportion, limits: Limits) -> E
 
 
 def _tail_where(gap: Callable[[float], float], there: bool) -> float:
-    """Return P(Z > z) at the z where a bound, walking away from the estimate, reaches the limit."""
-    if not there or gap(0.0) >= 0.0:
-        return 1.0
-    if gap(_LARGEST_Z) < 0.0:
-        return 0.0
-    # the bound moves about linearly with z
-    start, later = gap(0.0), gap(2.0)
-    guess = -2.0 * start / (later - start) if later > start else 0.0
-    return normal_tail(root_of_rising(gap, min(guess, _LARGEST_Z)))
+    return tail_where(gap, farthest=_LARGEST_Z) if there else 1.0
 
 
 def _newcombe(before: tuple[float, float], after: tuple[float, float], z: float) -> tuple[float, float]:

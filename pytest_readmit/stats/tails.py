@@ -204,3 +204,21 @@ def root_of_rising(rising: Callable[[float], float], guess: float) -> float:
             below *= 0.5
         high, above = middle, value
     return low if below == 0.0 else high
+
+
+def tail_where(gap: Callable[[float], float], *, farthest: float) -> float:
+    """
+    Return P(Z > z) at the z where a bound, walking away from the estimate, reaches a limit.
+
+    Args:
+        gap: By how much the bound at z has passed the limit; it rises with z, about linearly.
+        farthest: The largest z that the bound holds for; a limit beyond it has a tail of 0.
+    """
+    start = gap(0.0)
+    if start >= 0.0:
+        return 1.0
+    if gap(farthest) < 0.0:
+        return 0.0
+    later = gap(2.0)
+    guess = -2.0 * start / (later - start) if later > start else 0.0
+    return normal_tail(root_of_rising(gap, min(guess, farthest)))

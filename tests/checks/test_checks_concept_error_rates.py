@@ -3,7 +3,7 @@
 import math
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,14 +32,6 @@ SETTINGS = [(rows, each) for rows in (1000, 10_000) for each in (1, 5)]
 TABLE: list[str] = []
 
 Floats = npt.NDArray[np.float64]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def print_table(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print("\n" + "\n".join(TABLE))
 
 
 def allowed(runs: int) -> float:

@@ -31,14 +31,6 @@ Array = npt.NDArray[np.float64]
 TABLE: list[str] = []
 
 
-@pytest.fixture(scope="module", autouse=True)
-def print_table(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print("\n" + "\n".join(TABLE))
-
-
 @dataclass(frozen=True)
 class Population:
     """Patients to draw from: true risks and labels, each of shape (patients, rows of a patient)."""

@@ -2,7 +2,6 @@
 
 import math
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -19,18 +18,10 @@ RUNS = 5000
 ALLOWED = ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / RUNS)
 THRESHOLD = 0.15
 CORRELATION = 0.5
-TABLE: list[str] = []
+TABLE: list[str] = ["metric, n, rows a patient: metric below the bounds / above"]
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.bool_]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def print_table(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print("\nmetric, n, rows a patient: metric below the bounds / above\n" + "\n".join(TABLE))
 
 
 def scores_of(rows: int, each: int) -> Floats:

@@ -29,14 +29,6 @@ Floats = np.ndarray
 
 
 @pytest.fixture(scope="module", autouse=True)
-def print_table(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print("\n" + "\n".join(TABLE))
-
-
-@pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     with domain.one_thread():
         yield

@@ -37,14 +37,6 @@ TwoSample = Callable[[Distribution, Distribution], Effect]
 TABLE: list[str] = []
 
 
-@pytest.fixture(scope="module", autouse=True)
-def print_table(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print("\n" + "\n".join(TABLE))
-
-
 @dataclass(frozen=True)
 class Populations:
     """Two populations on one support, and the true effect between them."""

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,14 +27,6 @@ Floats = npt.NDArray[np.float64]
 
 def allowed(runs: int) -> float:
     return ALPHA + 3.0 * math.sqrt(ALPHA * (1.0 - ALPHA) / runs)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def print_table(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print("\n" + "\n".join(TABLE))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,14 +23,6 @@ PREVALENCE = 0.11
 VISITS = 5
 Array = npt.NDArray[np.float64]
 TABLE: list[str] = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def print_table(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        print("\n" + "\n".join(TABLE))
 
 
 @dataclass(frozen=True)
