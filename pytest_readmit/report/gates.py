@@ -49,6 +49,7 @@ class Gate:
         verdict: One of `VERDICTS`; what is unknown counts as ``error``.
         tags: What the verdict leads to: "blocks", "waived until ...", "warns only".
         census: Decided by a count of every row, so free of chance.
+        reports_only: It has no limit that it could break.
         standing: Estimate, bounds and limit where they can be drawn.
     """
 
@@ -75,6 +76,7 @@ class Gate:
     waiver: Mapping[str, str]
     decide_by: str
     census: bool
+    reports_only: bool
     standing: charts.Standing | None
     picture: Markup | None
     overlay: distributions.Picture | None
@@ -130,6 +132,7 @@ def gate(case: Mapping[str, Any]) -> Gate:
         waiver=waiver,
         decide_by=name(case.get("decide_by")),
         census=case.get("decide_by") == "estimate" and case.get("interval") is None,
+        reports_only=_reports_only(case),
         standing=standing,
         picture=_picture(case, standing, spoken),
         overlay=_overlay(details, spoken),
@@ -158,9 +161,16 @@ def _tags(case: Mapping[str, Any], verdict: str, waiver: Mapping[str, str]) -> l
         tags.append("warns only")
     if case.get("warned") is True and verdict == "pass":
         tags.append("with a warning")
+    if verdict == "pass" and _reports_only(case):
+        tags.append("reports only")
     if waiver:
         tags.append("waiver not needed" if verdict == "pass" else "waiver not in force")
     return tags
+
+
+def _reports_only(case: Mapping[str, Any]) -> bool:
+    """Whether a case has no limit that it could break."""
+    return case.get("limit") is None and case.get("decide_by") != "p_value"
 
 
 def _standing(case: Mapping[str, Any]) -> charts.Standing | None:

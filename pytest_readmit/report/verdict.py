@@ -155,6 +155,8 @@ def _sentence(kind: str, record: Mapping[str, Any], gates: Sequence[Gate]) -> st
         ran = f"only {len(gates):,} of {plural(asked, 'gate')} ran" if gates else "no gate ran"
         return f"{'Deployment is blocked' if record.get('blocked') is True else 'Nothing is decided'}: {ran}."
     if kind == "certified":
+        if any(gate.reports_only for gate in gates):
+            return f"All {plural(asked, 'gate')} passed: certified."
         if asked == 1:
             return "The one gate is within its limit: certified."
         return f"All {asked:,} gates are within their limits: certified."
@@ -201,14 +203,19 @@ def _meaning(kind: str, gates: Sequence[Gate]) -> list[str]:
 
 
 def _proof(gates: Sequence[Gate]) -> str:
-    if all(gate.decide_by == "interval" or gate.census for gate in gates):
-        return "Every gate was shown to stay within its limit."
+    judged = [gate for gate in gates if not gate.reports_only]
+    if not judged:
+        return "No gate has a limit, so nothing was shown."
+    if all(gate.decide_by == "interval" or gate.census for gate in judged):
+        which = "Every gate" if len(judged) == len(gates) else "Every gate with a limit"
+        return f"{which} was shown to stay within its limit."
     return "Every gate passed, but not every one was shown to stay within its limit."
 
 
 def _weak_passes(gates: Sequence[Gate]) -> list[str]:
     """Say of how many passes the rule itself proves nothing about size or chance."""
-    passed = [gate for gate in gates if gate.verdict == "pass"]
+    passed = [gate for gate in gates if gate.verdict == "pass" and not gate.reports_only]
+    silent = sum(gate.reports_only for gate in gates if gate.verdict == "pass")
     kinds = (
         (
             sum(gate.decide_by == "p_value" for gate in passed),
@@ -219,7 +226,9 @@ def _weak_passes(gates: Sequence[Gate]) -> list[str]:
             "the estimate alone, which leaves chance out",
         ),
     )
-    return [
+    only = "has no limit and only reports" if silent == 1 else "have no limit and only report"
+    said = [f"{plural(silent, 'gate')} {only}."] if silent else []
+    return said + [
         f"{plural(number, 'pass', 'passes')} rest{'s' if number == 1 else ''} on {words}."
         for number, words in kinds
         if number

@@ -272,6 +272,15 @@ def test_a_record_edited_by_hand_is_called_out(sample) -> None:
     assert "its digest does not match" not in render(sample())
 
 
+def test_a_gate_without_a_limit_is_said_to_report_only(sample, gate_case) -> None:
+    cases = [gate_case("performance", "brier", limit=None), gate_case("performance", "roc_auc")]
+    page = Page(render(sample(cases))).text
+    assert "All 2 gates passed: certified." in page
+    assert "Every gate with a limit was shown to stay within its limit." in page
+    assert "1 gate has no limit and only reports." in page
+    assert "reports only" in page
+
+
 def test_a_certificate_is_worth_no_more_than_its_cases(sample, gate_case) -> None:
     record = sample([gate_case("unique", None, verdict="inconclusive")], certified=True)
     assert stamp(record) == "Not certified"
