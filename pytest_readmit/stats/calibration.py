@@ -14,6 +14,14 @@ Floats = npt.NDArray[np.float64]
 
 MOST_STEPS = 60
 CLOSE_ENOUGH = 1e-10
+LEAST_EXPECTED = 1e-9
+"""With fewer expected events no ratio to them is worth stating."""
+FEWEST_WRONG = 20
+"""With fewer rows (patients) that the scores call wrongly, the ratio is less sure than it seems."""
+# 1.68 / k times the quantile of Student's t with 10 degrees of freedom is at least log(1 / alpha) / k, the
+# most that a share can be of which k rows hold none
+EDGE_ERROR = 1.68
+EDGE_DF = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +150,12 @@ def observed_expected(predictions: Predictions) -> Measure:
     """
     Return observed over expected events: sum of labels / sum of scores, on a logarithmic scale.
 
-    Scores of exactly 0 or 1 are welcome. Standard error and degrees of freedom as `slope`;
-    `details["log_se_binomial"]` is the textbook's sqrt((1 - O/n) / O) for independent rows.
+    Scores of exactly 0 or 1 are welcome. Standard error and degrees of freedom as `slope`, widened by
+    `_edge_error` where hardly a row is called wrongly; `details["log_se_binomial"]` is the textbook's
+    sqrt((1 - O/n) / O) for independent rows. Bounds end where ten times the rows would all be events.
 
     Raises:
-        Undefined: If no event was observed or none was expected.
+        Undefined: If no event was observed or hardly any was expected.
 
     References:
         Debray et al. (2017), BMJ 356, i6460 (the ratio and its logarithm).
@@ -158,17 +167,21 @@ def observed_expected(predictions: Predictions) -> Measure:
         raise Undefined("no event was observed, so the ratio to the expected has no interval")
     if expected <= 0.0:
         raise Undefined("no event was expected: every score is 0")
+    if expected < LEAST_EXPECTED:
+        raise Undefined("hardly any event was expected: every score is almost 0")
     ratio = observed / expected
     residual = predictions.positive - ratio * predictions.score
     influence = residual * (n / expected)
     sums, weights = _by_patient(predictions.owners, residual, predictions.score)
     changes = sums / np.maximum(expected - weights, 1e-12 * expected)
+    error, edge = math.sqrt(float(changes @ changes)), ratio * _edge_error(predictions)
     return Measure(
         estimate=ratio,
-        standard_error=math.sqrt(float(changes @ changes)),
+        standard_error=math.hypot(error, edge),
         n=n,
         scale="log",
-        df=_degrees(predictions),
+        df=min(_degrees(predictions), EDGE_DF) if edge else _degrees(predictions),
+        span=(0.0, 10.0 * n / expected),
         influence=influence,
         owners=predictions.owners,
         details={
@@ -177,6 +190,26 @@ def observed_expected(predictions: Predictions) -> Measure:
             "log_se_binomial": math.sqrt((1.0 - observed / n) / observed),
         },
     )
+
+
+def _edge_error(predictions: Predictions) -> float:
+    """
+    Return the relative standard error that events nobody expected add while hardly one was seen.
+
+    A row is called wrongly if its score is on the other side of 0.5. Where none of k rows (patients) is, the
+    share of such rows may still be 1 - alpha^(1 / k), at most log(1 / alpha) / k, and each is an event more
+    or less. It fades out until FEWEST_WRONG were seen. Patients count with as many rows as a row's own has
+    on average.
+    """
+    wrong = (predictions.score < 0.5) == predictions.positive
+    rows_each = 1.0
+    if predictions.owners is None:
+        seen = int(np.count_nonzero(wrong))
+    else:
+        seen = int(np.count_nonzero(np.bincount(predictions.owners[wrong])))
+        rows_of = np.bincount(predictions.owners).astype(np.float64)
+        rows_each = float(rows_of @ rows_of) / predictions.n
+    return max(0.0, 1.0 - seen / FEWEST_WRONG) * EDGE_ERROR * rows_each / predictions.events
 
 
 def _need_both_classes(predictions: Predictions) -> None:

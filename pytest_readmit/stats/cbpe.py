@@ -11,6 +11,9 @@ from pytest_readmit.stats.effect import Undefined
 from pytest_readmit.stats.measure import Measure
 from pytest_readmit.stats.metrics import METRICS
 
+LEAST_EXPECTED = 1e-9
+"""With fewer labels of a class expected, no metric that rests on them is worth stating."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -122,7 +125,9 @@ def expected(
         found = _AT_THRESHOLD[name](scores, scores >= threshold, threshold)
     error = _standard_error(found.gradient, scores, owners)
     span = METRICS[name].lowest, METRICS[name].highest
-    return Measure(estimate=found.value, standard_error=error, n=len(scores), span=span)
+    # sums of shares that make 1 may come out a last digit beyond it
+    value = min(max(float(found.value), span[0]), span[1])
+    return Measure(estimate=value, standard_error=error, n=len(scores), span=span)
 
 
 def fewest_events(scores: Floats, owners: npt.NDArray[np.int64] | None = None) -> int:
@@ -157,10 +162,13 @@ def _standard_error(gradient: Floats, scores: Floats, owners: npt.NDArray[np.int
 
 def _classes(scores: Floats) -> tuple[float, float]:
     """Return the expected positives and negatives."""
-    positives = float(scores.sum())
-    negatives = len(scores) - positives
-    if positives <= 0 or negatives <= 0:
-        raise Undefined(f"no {'positive' if positives <= 0 else 'negative'} label is expected")
+    # summed as the cells are, so that a share of all of them is 1 and no digit more
+    positives, negatives = float(scores.sum()), float((1 - scores).sum())
+    for label, rows in (("positive", positives), ("negative", negatives)):
+        if rows <= 0:
+            raise Undefined(f"no {label} label is expected")
+        if rows < LEAST_EXPECTED:
+            raise Undefined(f"hardly any {label} label is expected: the scores are almost all the same class")
     return positives, negatives
 
 

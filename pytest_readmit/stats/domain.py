@@ -59,12 +59,13 @@ class Additive:
 
         found, every = np.zeros(self.inputs.n), np.arange(self.inputs.n)
         for fold, factor in enumerate(self.factors):
+            view = self.basis.in_fold(fold)
             held = every[self.inputs.fold == fold]
             slope = np.zeros(self.basis.width)
-            for rows, seen in self.basis.chunks(held):
+            for rows, seen in view.chunks(held):
                 slope += gradient[rows] @ seen
             direction = cho_solve(factor, slope)
-            for rows, seen in self.basis.chunks(self.inputs.training(fold)):
+            for rows, seen in view.chunks(self.inputs.training(fold)):
                 residual = self.inputs.current[rows] - expit(seen @ self.coefficients[fold])
                 found[rows] += residual * (seen @ direction)
         return found
@@ -82,11 +83,11 @@ def additive(inputs: Inputs) -> Additive:
         log_odds, factors, coefficients = np.empty(inputs.n), [], []
         start = np.zeros(basis.width)
         for fold in range(inputs.folds):
-            rows = inputs.training(fold)
-            start, factor = _logistic(basis.rows(rows), inputs.current[rows], start)
+            rows, view = inputs.training(fold), basis.in_fold(fold)
+            start, factor = _logistic(view.rows(rows), inputs.current[rows], start)
             factors.append(factor)
             coefficients.append(start)
-            for held, seen in basis.chunks(np.flatnonzero(inputs.fold == fold)):
+            for held, seen in view.chunks(np.flatnonzero(inputs.fold == fold)):
                 log_odds[held] = seen @ start
         return Additive(inputs, basis, np.array(coefficients), tuple(factors), log_odds)
 
@@ -260,12 +261,14 @@ def _boosted(smooth: Additive) -> tuple[Floats, tuple[str, ...]]:
     """Return cross-fitted log-odds of boosted trees, and the inputs that they tell the datasets apart by."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    inputs, seen = smooth.inputs, smooth.basis.as_trees_see()
-    levels_at = [isinstance(column, Levels) for column in inputs.columns]
+    inputs, always = smooth.inputs, smooth.basis.as_trees_see()
+    rare = len(inputs.with_rare)
+    levels_at = [isinstance(column, Levels) for column in inputs.columns] + [False] * rare
     log_odds = np.empty(inputs.n)
     telling: tuple[str, ...] = ()
     for fold in range(inputs.folds):
         rows = inputs.training(fold)
+        seen = np.column_stack([always, inputs.leaning(fold)])
         trees = HistGradientBoostingClassifier(
             max_iter=60,
             max_leaf_nodes=8,
@@ -273,6 +276,7 @@ def _boosted(smooth: Additive) -> tuple[Floats, tuple[str, ...]]:
             l2_regularization=1.0,
             early_stopping=False,
             categorical_features=levels_at,
+            monotonic_cst=[0] * len(inputs.columns) + [1] * rare,
             random_state=SEED % 2**31,
         )
         trees.fit(seen[rows], inputs.current[rows])
@@ -294,10 +298,12 @@ def _telling(
         return ()
     whole = auc(current, trees.decision_function(seen))[0]
     costs = {}
+    beside = {place: len(inputs.columns) + i for i, place in enumerate(inputs.with_rare)}
     for place, column in enumerate(inputs.columns):
-        kept = seen[:, place].copy()
-        seen[:, place] = random.permutation(kept)
+        both = [place, *([beside[place]] if place in beside else [])]
+        kept = seen[:, both]
+        seen[:, both] = random.permutation(kept)
         costs[column.name] = whole - auc(current, trees.decision_function(seen))[0]
-        seen[:, place] = kept
+        seen[:, both] = kept
     ranked = sorted(costs, key=lambda name: -costs[name])
     return tuple(name for name in ranked[:5] if costs[name] >= 0.005)

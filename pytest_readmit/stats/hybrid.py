@@ -140,9 +140,20 @@ def of_skewed(
         z = quantile(normal_tail(z), df * growth)
         spread = standard_error * shrunk
         lower, upper = (estimate - spread * distance(away, shrunk) for away in (z, -z))
-        return max(span[0], lower), min(span[1], upper)
+        # at little confidence the shift alone could carry both limits past the estimate
+        return max(span[0], min(lower, estimate)), min(span[1], max(upper, estimate))
 
     return Bounded(estimate, limits, n, {"standard_error": standard_error})
+
+
+def widened(value: Bounded, other: Limits) -> Bounded:
+    """Return a value whose limits are the outer ones of its own and of others for the same value."""
+
+    def limits(z: float, growth: float) -> tuple[float, float]:
+        (low, high), (lowest, highest) = value.limits(z, growth), other(z, growth)
+        return min(low, lowest), max(high, highest)
+
+    return replace(value, limits=limits)
 
 
 def weighted_sum(

@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_readmit.stats.effect import Undefined
+from pytest_readmit.stats.rare import Values
 
 FOLDS = 5
 MOST_TRAINING = 40_000
 """Rows that a classifier learns from at most; more make it slower and hardly better."""
 RARE = 20
 MOST_LEVELS = 40
+FEWEST_REPEATED = 0.5
+"""Share of rows whose value another patient has too, below which a column's values hardly repeat."""
 SEED = 20230302
 """Folds and samples are the same whoever asks: two cases of one pair of datasets must not contradict."""
 _KNOTS = np.linspace(0.0, 1.0, 2001)
@@ -53,12 +56,14 @@ class Levels:
         codes: Shape (n,): level from 0; -1 where missing.
         count: Number of levels.
         pooled: How many rare levels were taken together as the last one.
+        rare: Shape (n,): which of the rare levels, from 0; -1 for all other rows. None where there are none.
     """
 
     name: str
     codes: Ints
     count: int
     pooled: int = 0
+    rare: Ints | None = None
 
 
 Input = Numbers | Levels
@@ -92,7 +97,8 @@ def levels(
     """
     Return a categorical input on the union of both sides' levels.
 
-    Levels of fewer than 20 rows on both sides together, and all but the 40 most frequent, are taken together.
+    Levels of fewer than 20 rows on both sides together, and all but the 40 most frequent, are taken together;
+    beside that, classifiers see of each which dataset other patients' rows with it come from.
 
     Args:
         name: What it is called.
@@ -118,7 +124,9 @@ def _pool(name: str, codes: Ints, tally: Ints) -> Levels:
     table = np.full(len(tally) + 1, len(frequent), dtype=np.int64)
     table[frequent] = np.arange(len(frequent))
     table[-1] = -1
-    return Levels(name, table[codes], len(frequent) + (pooled > 0), pooled)
+    found = table[codes]
+    rare = np.where(found == len(frequent), codes, -1) if pooled else None
+    return Levels(name, found, len(frequent) + (pooled > 0), pooled, rare)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +199,45 @@ class Inputs:
         dealt[order] = np.arange(len(people)) % self.folds
         return dealt[person]
 
+    @cached_property
+    def _rare(self) -> tuple[Values, ...]:
+        found = (column.rare for column in self.columns if isinstance(column, Levels))
+        return tuple(Values(rare, self.owners) for rare in found if rare is not None)
+
+    @cached_property
+    def with_rare(self) -> tuple[int, ...]:
+        """Places of the columns that have rare levels."""
+        return tuple(
+            place
+            for place, column in enumerate(self.columns)
+            if isinstance(column, Levels) and column.rare is not None
+        )
+
+    def leaning(self, fold: int) -> npt.NDArray[np.float32]:
+        """
+        Return which dataset the rare levels lean to, as far as a fold's training rows show.
+
+        Returns:
+            Shape (n, columns with rare levels): log-odds of current, 0 for other levels.
+        """
+        found = [values.leaning(self.current, self.fold != fold) for values in self._rare]
+        return np.column_stack(found) if found else np.zeros((self.n, 0), dtype=np.float32)
+
+    @cached_property
+    def hardly_repeated(self) -> tuple[str, ...]:
+        """
+        Names of the columns whose values are mostly found with one patient (in one row) only.
+
+        Such values are new in any data, so that nothing can be told from them.
+        """
+        everyone = np.ones(self.n, dtype=bool)
+        names = []
+        for place, values in zip(self.with_rare, self._rare, strict=True):
+            alone = (values.codes >= 0) & (values.elsewhere(everyone) == 0)
+            if np.count_nonzero(alone) > (1.0 - FEWEST_REPEATED) * self.n:
+                names.append(self.columns[place].name)
+        return tuple(names)
+
     @property
     def _sides(self) -> tuple[Bools, Bools]:
         return ~self.current, self.current
@@ -214,13 +261,15 @@ class Basis:
     What an additive classifier sees of the inputs: standardised columns, shape (rows, width).
 
     A number becomes its winsorised value, pieces of its rank (hinges at the quartiles and in the outer 2%)
-    and whether it is missing; a level becomes an indicator, and so does a missing one.
+    and whether it is missing; a level becomes an indicator, and so does a missing one. What rare levels lean
+    to is another column, which depends on the fold.
 
     Args:
         inputs: Of both datasets; ranks and scales are those of all rows together, whichever side.
     """
 
     def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
         self._n, self._columns = inputs.n, inputs.columns
         self._ranks = [_ranks(each) if isinstance(each, Numbers) else None for each in self._columns]
         rows = np.arange(inputs.n)
@@ -230,18 +279,22 @@ class Basis:
         self._mean, spread = raw.mean(axis=0), raw.std(axis=0)
         self._used = spread > 1e-9
         self._mean, self._spread = self._mean[self._used], spread[self._used]
-        self.width = int(self._used.sum()) + 1
+        self.width = int(self._used.sum()) + 1 + len(inputs.with_rare)
 
-    def rows(self, rows: npt.NDArray[np.intp]) -> Floats:
-        """Return some rows; the first column is 1."""
+    def in_fold(self, fold: int) -> "FoldBasis":
+        """Return what a fold's classifier sees."""
+        return FoldBasis(self, self._inputs.leaning(fold))
+
+    def standardised(self, rows: npt.NDArray[np.intp]) -> Floats:
+        """Return what is the same in every fold of some rows."""
         raw = self._raw(rows)[:, self._used]
         raw -= self._mean
         raw /= self._spread
-        return np.column_stack([np.ones(len(rows)), raw])
+        return raw
 
     def as_trees_see(self) -> npt.NDArray[np.float32]:
         """
-        Return one column an input, shape (n, inputs): ranks and levels.
+        Return one column an input, shape (n, inputs): ranks and levels; the same in every fold.
 
         Missing is -1 and a level of its own: a value that is there in every fold, unlike NaN.
         """
@@ -253,12 +306,6 @@ class Basis:
                 seen[:, place] = np.where(np.isnan(column.values), -1.0, ranks.rank)
         return seen
 
-    def chunks(self, rows: npt.NDArray[np.intp]) -> Iterator[tuple[npt.NDArray[np.intp], Floats]]:
-        """Yield rows with their basis, so few at a time that memory suffices."""
-        for start in range(0, len(rows), _CHUNK):
-            part = rows[start : start + _CHUNK]
-            yield part, self.rows(part)
-
     def _raw(self, rows: npt.NDArray[np.intp]) -> Floats:
         parts: list[Floats] = []
         for column, ranks in zip(self._columns, self._ranks, strict=True):
@@ -268,6 +315,30 @@ class Basis:
             elif ranks is not None:
                 parts += ranks.pieces(column.values[rows], rows)
         return np.column_stack(parts) if parts else np.zeros((len(rows), 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldBasis:
+    """
+    What one fold's classifier sees.
+
+    Args:
+        basis: What all folds have in common.
+        leaning: What rare levels lean to, shape (n, columns with rare levels).
+    """
+
+    basis: Basis
+    leaning: npt.NDArray[np.float32]
+
+    def rows(self, rows: npt.NDArray[np.intp]) -> Floats:
+        """Return some rows, shape (rows, width); the first column is 1."""
+        return np.column_stack([np.ones(len(rows)), self.basis.standardised(rows), self.leaning[rows]])
+
+    def chunks(self, rows: npt.NDArray[np.intp]) -> Iterator[tuple[npt.NDArray[np.intp], Floats]]:
+        """Yield rows with their basis, so few at a time that memory suffices."""
+        for start in range(0, len(rows), _CHUNK):
+            part = rows[start : start + _CHUNK]
+            yield part, self.rows(part)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

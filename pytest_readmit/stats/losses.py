@@ -7,12 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_readmit.stats.effect import Undefined
-from pytest_readmit.stats.hybrid import Bounded, of_skewed
+from pytest_readmit.stats.hybrid import Bounded, Limits, of_skewed, widened
 from pytest_readmit.stats.measure import Measure, of_influence
 from pytest_readmit.stats.predictions import Predictions
+from pytest_readmit.stats.proportion import clopper_pearson
+from pytest_readmit.stats.tails import normal_tail
 
 CLIP = 1e-15
 """Scores nearer to 0 or 1 than this count as this for the logarithmic loss, which would be infinite."""
+FEWEST_WRONG = 10
+"""With fewer rows (patients) that the scores call wrongly, or rightly, exact limits join in."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,6 +76,9 @@ def bounded(name: str, predictions: Predictions) -> Bounded:
     """
     Return brier, log_loss or brier_skill with limits that allow for how skewed losses are.
 
+    Where hardly a row is called wrongly the losses seen say little about those to come: there the limits
+    are no nearer than the exact ones of `_edge`.
+
     Raises:
         Undefined: If there are no rows; for the skill also if there is one class only.
 
@@ -79,8 +86,15 @@ def bounded(name: str, predictions: Predictions) -> Bounded:
         Hall (1992), J. R. Stat. Soc. B 54, 221-228 (a mean); DiCiccio and Efron (1992), Biometrika 79,
         231-245, section 3 (bias and curvature of what is no mean).
     """
-    measured, span = _MEASURES[name](predictions), _SPANS[name]
+    measured = _MEASURES[name](predictions)
+    edge = _edge(name, predictions, measured.estimate)
+    return widened(_of_skewed(name, measured, predictions), edge)
+
+
+def _of_skewed(name: str, measured: Measure, predictions: Predictions) -> Bounded:
+    """Return a metric with the limits of a skewed mean, or of what is almost one."""
     assert measured.influence is not None  # noqa: S101 - all of them are measured row by row
+    span = _SPANS[name]
     by_unit = _by_unit(measured.influence, predictions)
     spread = measured.standard_error
     if spread == 0.0:
@@ -97,6 +111,56 @@ def bounded(name: str, predictions: Predictions) -> Bounded:
         df=_degrees_of_freedom(squared),
         span=span,
     )
+
+
+def _edge(name: str, predictions: Predictions, estimate: float) -> Limits:
+    """
+    Return limits from how many rows are called wrongly, of however few.
+
+    A row is called wrongly if its score is on the other side of 0.5. What that costs it beyond being called
+    rightly is its gap; the most that any row (patient) could lose so is the unit that gaps are counted in,
+    so that their mean has the exact limits of a share. Those hold where nothing wrong was seen: of k rows
+    all right, the share of wrong ones may be 1 - alpha^(1 / k). The lower limit of the loss counts rows
+    called rightly in the same way. Once FEWEST_WRONG were seen whose gap is at least half the mean gap,
+    these limits are the estimate itself.
+
+    References:
+        Clopper and Pearson (1934), Biometrika 26, 404-413; of means in [0, 1] instead of shares: Hoeffding
+        (1963), JASA 58, 13-30, whose extreme case they are.
+    """
+    score, n = predictions.score, predictions.n
+    if name == "log_loss":
+        inside = np.clip(score, CLIP, 1.0 - CLIP)
+        gaps = np.abs(np.log(inside) - np.log1p(-inside))
+    else:
+        gaps = np.abs(1.0 - 2.0 * score)
+    wrong = (score < 0.5) == predictions.positive
+    units_gaps = _by_unit(gaps, predictions)
+    most, units, weight = float(units_gaps.max()), len(units_gaps), 1.0
+    telling = gaps >= 0.5 * float(gaps.mean())
+
+    def counted(rows: npt.NDArray[np.bool_]) -> tuple[float, int]:
+        seen = np.count_nonzero(_by_unit((rows & telling).astype(np.float64), predictions))
+        return float(gaps @ rows), int(seen)
+
+    of_wrong, of_right, span = counted(wrong), counted(~wrong), _SPANS[name]
+    if name == "brier_skill":
+        weight = 1.0 / (predictions.prevalence * (1.0 - predictions.prevalence))
+
+    def further(total: float, seen: int, z: float, growth: float) -> float:
+        if most == 0.0 or seen * growth >= FEWEST_WRONG:
+            return 0.0
+        share = min(1.0, total / most / units)
+        highest = clopper_pearson(share * units * growth, units * growth, normal_tail(z))[1]
+        return weight * max(0.0, highest - share) * units * most / n
+
+    def limits(z: float, growth: float) -> tuple[float, float]:
+        up, down = further(*of_wrong, z, growth), further(*of_right, z, growth)
+        if name == "brier_skill":
+            up, down = down, up
+        return max(span[0], estimate - down), min(span[1], estimate + up)
+
+    return limits
 
 
 _MEASURES = {"brier": brier, "log_loss": log_loss, "brier_skill": brier_skill}

@@ -118,7 +118,7 @@ def _within(effect: Effect, least: float, most: float) -> Effect:
     assert bounds and projected and p_beyond and p_below  # noqa: S101, PT018 - every effect of this module has them
 
     def cut(found: tuple[float, float]) -> tuple[float, float]:
-        return max(found[0], least), min(found[1], most)
+        return max(found[0], least) + 0.0, min(found[1], most) + 0.0  # + 0.0 makes of -0.0 a plain 0
 
     return replace(
         effect,

@@ -19,6 +19,8 @@ Numbers = npt.NDArray[Any]
 # every alpha up to 0.1, and not much more until 1e-4
 EDGE_ERROR = 1.68
 EDGE_DF = 10.0
+FEWEST_APART = 20
+"""With fewer rows (patients) of a label beside its most common score, ties make an area less sure."""
 
 
 def auc(predictions: Predictions) -> float:
@@ -41,7 +43,8 @@ def measure(predictions: Predictions) -> Measure:
     factor of its cross term between those of its squares.
 
     DeLong's variance is 0 where the classes are apart, and near it promises more than few rows can. There
-    `_edge_error` bounds the area from the number of events and non-events alone.
+    `_edge_error` bounds the area from the number of events and non-events alone. Where almost all rows of a
+    label have one score, `_tie_error` is added: DeLong's variance then rests on few rows or none.
 
     Returns:
         A Measure. Its interval is symmetric on the logit scale: on the plain one the lower bound is too high
@@ -64,11 +67,20 @@ def measure(predictions: Predictions) -> Measure:
         df=degrees_of_freedom(predictions),
         span=(0.0, 1.0),
     )
-    least = _edge_error(area, predictions)
-    if found.standard_error < least:
+    least, tied = _edge_error(area, predictions), _tie_error(predictions)
+    error = math.hypot(found.standard_error, tied)
+    if found.standard_error < max(least, tied):
+        error = max(least, error)
         return replace(
-            found, standard_error=least, scale="identity", df=EDGE_DF, details={"edge_error": least}
+            found,
+            standard_error=error,
+            scale="identity",
+            df=EDGE_DF,
+            details={"edge_error": max(least, tied)},
         )
+    if tied:
+        df = min(found.df, EDGE_DF)
+        return replace(found, standard_error=error, df=df, details={"tie_error": tied})
     return found
 
 
@@ -76,10 +88,11 @@ def paired(old: Predictions, new: Predictions) -> Effect:
     """
     Return the difference of two areas, new - old, measured on the same rows in the same order.
 
-    Where either area is so near 0 or 1 that its own variance is that of `_edge_error`, so is the
-    difference's: two models that both make no mistake on few rows are not proven alike. Two scores that rank
-    all rows alike differ by 0 without error. Independent rows are compared by the normal law, as in DeLong's
-    test; with patients by Student's t as in `measure`.
+    Where either area is so near 0 or 1 that its own variance is that of `_edge_error`, or rests on as few
+    untied rows as `_tie_error` says, so is the difference's: two models that both make no mistake on few
+    rows are not proven alike. Two scores that rank all rows alike otherwise differ by 0 without error.
+    Independent rows are compared by the normal law, as in DeLong's test; with patients by Student's t as in
+    `measure`.
 
     Raises:
         Undefined: If all rows have one label.
@@ -89,6 +102,8 @@ def paired(old: Predictions, new: Predictions) -> Effect:
     """
     (before, of_old), (after, of_new) = _placements(old), _placements(new)
     edges = [_edge_error(before, old), _edge_error(after, new)]
+    if not np.array_equal(old.score, new.score):
+        edges += [_tie_error(old), _tie_error(new)]
     details = {"reference": before, "current": after}
     difference = measures.of_influence(after - before, of_new - of_old, new.owners, details=details)
     df = math.inf if new.owners is None else degrees_of_freedom(new)
@@ -247,6 +262,42 @@ def _units(predictions: Predictions) -> tuple[int, int]:
 def degrees_of_freedom(predictions: Predictions) -> float:
     """Return one less than there are rows, or patients where they are known, with the rarer label."""
     return max(1.0, predictions.fewest_events - 1.0)
+
+
+def _tie_error(predictions: Predictions) -> float:
+    """
+    Return the standard error that rows with a score of their own add to an area while hardly one was seen.
+
+    Where all k rows (patients) of a label have one score, the share of rows of that label with another may
+    still be 1 - alpha^(1 / k), at most log(1 / alpha) / k, and each of those may come to lie above or below
+    all of the other label. The error is the one with which Student's t meets that, as in `_edge_error`. It
+    fades out until FEWEST_APART rows with another score were seen, or a quarter of the rows.
+    """
+    score, positive = predictions.score[predictions.order], predictions.positive[predictions.order]
+    parts = []
+    for own, k in zip((positive, ~positive), _units(predictions), strict=True):
+        common, apart = _most_common(score[own])
+        if 4 * apart >= np.count_nonzero(own):
+            continue
+        if predictions.owners is not None and apart:
+            others = own & (score != common)
+            apart = int(np.count_nonzero(np.bincount(predictions.owners[predictions.order[others]])))
+        counted = min(FEWEST_APART, k / 4.0)
+        if apart >= counted:
+            continue
+        other = score[~own]
+        under = np.count_nonzero(other < common) + 0.5 * np.count_nonzero(other == common)
+        reach = max(under, len(other) - under) / len(other)
+        parts.append((1.0 - (apart / counted) ** 2) * reach * EDGE_ERROR / k)
+    return math.hypot(*parts)
+
+
+def _most_common(ascending: Floats) -> tuple[float, int]:
+    """Return the most common of sorted values, and how many are another."""
+    ends = np.append(np.flatnonzero(ascending[1:] != ascending[:-1]), len(ascending) - 1)
+    counts = np.diff(ends, prepend=-1)
+    place = int(counts.argmax())
+    return float(ascending[ends[place]]), len(ascending) - int(counts[place])
 
 
 def _edge_error(area: float, predictions: Predictions) -> float:

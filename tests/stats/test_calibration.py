@@ -311,3 +311,63 @@ def test_hosmer_lemeshow_knows_both_degrees_of_freedom() -> None:
     assert found["p_df_g"] > found["p_df_g_minus_2"] > 0.001
     assert reliability.hosmer_lemeshow(cohort(5000, b=0.5))["p_df_g"] < 1e-6
     assert math.isnan(reliability.hosmer_lemeshow(cohort(100), bins=2)["p_df_g_minus_2"])
+
+
+def certain(rows: int, wrong: int, high: float = 1.0) -> Predictions:
+    """Return rows scored `high` or 1 - `high`, a third of them high, of which the first are wrong."""
+    says = np.arange(rows) % 3 == 0
+    return Predictions.of(says ^ (np.arange(rows) < wrong), np.where(says, high, 1.0 - high))
+
+
+def test_thirty_rows_without_a_mistake_do_not_prove_that_observed_is_expected() -> None:
+    found = measure.level(calibration.observed_expected(certain(30, 0)))
+    assert found.bounds
+    lower, upper = found.bounds(0.05)
+    assert lower < 0.8
+    assert upper > 1.25
+
+
+def test_many_mistakes_leave_the_error_of_the_ratio_as_it_is() -> None:
+    found = certain(300, 30, 0.9)
+    measured = calibration.observed_expected(found)
+    assert measured.influence is not None
+    assert measured.standard_error == pytest.approx(measure.standard_error(measured.influence), rel=0.02)
+
+
+@pytest.mark.parametrize(("high", "error"), [(0.99, 0.03), (1.0, 0.05)])
+def test_a_ratio_of_hardly_any_mistakes_passes_wrongly_no_more_often_than_said(
+    high: float, error: float
+) -> None:
+    rng, runs, rows = np.random.default_rng(7), 600, 60
+    truth = (0.5 * (1.0 - error) + 0.5 * error, 0.5 * (1.0 - error), 0.5 + 0.5 * error)
+    missed = np.zeros((3, 2))
+    for _ in range(runs):
+        says = rng.random(rows) < 0.5
+        wrong = rng.random(rows) < error
+        for place, chosen in enumerate((wrong, wrong & says, wrong & ~says)):
+            found = Predictions(says ^ chosen, np.where(says, high, 1.0 - high))
+            bounds = measure.level(calibration.observed_expected(found)).bounds
+            assert bounds
+            lower, upper = bounds(0.05)
+            missed[place] += (lower > 2.0 * truth[place] + 1e-12, upper < 2.0 * truth[place] - 1e-12)
+    assert missed.max() / runs <= 0.05 + 3.0 * math.sqrt(0.05 * 0.95 / runs)
+
+
+@pytest.mark.parametrize("alpha", [0.49, 0.05, 1e-6, 1e-12, 1e-30])
+def test_the_ratio_of_few_rows_has_bounds_that_can_be_true(alpha: float) -> None:
+    rng = np.random.default_rng(0)
+    score = rng.beta(1, 4, 42)
+    found = measure.level(calibration.observed_expected(Predictions(rng.random(42) < score, score)))
+    assert found.bounds
+    assert found.p_below
+    lower, upper = found.bounds(alpha)
+    most = 10.0 * 42 / score.sum()
+    assert 0.0 <= lower <= found.estimate <= upper <= most
+    for limit in (0.5, 1.0, 10.0, most, 2.0 * most, 1e150):
+        assert (found.p_below(limit) <= alpha) == (upper < limit)
+
+
+@pytest.mark.filterwarnings("error")
+def test_scores_that_expect_hardly_an_event_have_no_ratio() -> None:
+    with pytest.raises(Undefined, match="hardly any event was expected"):
+        calibration.observed_expected(Predictions.of([True, False] * 20, [1e-300] * 40))

@@ -144,3 +144,24 @@ def test_what_does_not_exist_is_said(name, scores, threshold, said) -> None:
 def test_a_metric_at_a_threshold_needs_one() -> None:
     with pytest.raises(ValueError, match="recall needs a threshold"):
         cbpe.expected("recall", scores_of())
+
+
+@pytest.mark.parametrize("name", ["specificity", "balanced_accuracy", "recall", "npv", "accuracy"])
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_no_rounding_takes_a_metric_beyond_what_it_can_be(name: str, threshold: float) -> None:
+    if (name, threshold) == ("npv", 0.0):
+        return
+    found = measure.level(cbpe.expected(name, np.full(100, 0.1), threshold=threshold))
+    assert found.bounds
+    lower, upper = found.bounds(0.05)
+    assert 0.0 <= lower <= found.estimate <= upper <= 1.0
+    if name == "balanced_accuracy":
+        assert (lower, upper) == (0.5, 0.5)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["brier_skill", "roc_auc"])
+@pytest.mark.parametrize("scores", [np.full(50, 1e-300), np.full(50, 1e-12)])
+def test_scores_that_expect_hardly_an_event_have_no_metric_of_events(name: str, scores: np.ndarray) -> None:
+    with pytest.raises(Undefined, match="hardly any positive label is expected"):
+        cbpe.expected(name, scores)

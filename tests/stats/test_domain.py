@@ -10,6 +10,7 @@ from pytest_readmit.stats import domain, inputs
 from pytest_readmit.stats.effect import Undefined
 from pytest_readmit.stats.inputs import Basis, Inputs, Levels, Numbers, levels, numbers
 from pytest_readmit.stats.measure import level
+from pytest_readmit.stats.rare import Values
 
 
 def normals(n: int, m: int, shift: float = 0.0, *, columns: int = 4, seed: int = 0) -> Inputs:
@@ -33,6 +34,9 @@ def test_rare_levels_are_one_level_and_counted() -> None:
     found = levels("ward", codes, ["a", "b", "c"], [0] * 100, ["d"])
     assert (found.count, found.pooled) == (3, 2)
     assert found.codes[100] == found.codes[109] == 2
+    assert found.rare is not None
+    assert len(set(found.rare[100:110])) == 2
+    assert set(found.rare[:100]) == set(found.rare[110:]) == {-1}
 
 
 def test_an_infinite_value_is_refused_not_dropped() -> None:
@@ -87,7 +91,7 @@ def test_the_basis_is_standardised_and_survives_constant_missing_and_huge_values
         Levels("one", np.zeros(200, dtype=np.int64), 1),
     )
     made = Inputs(columns, 100, 100)
-    seen = Basis(made).rows(np.arange(200))
+    seen = Basis(made).in_fold(0).rows(np.arange(200))
     assert np.isfinite(seen).all()
     assert seen[:, 1:].mean(axis=0) == pytest.approx(0.0, abs=1e-9)
     assert seen[:, 1:].std(axis=0) == pytest.approx(1.0)
@@ -143,6 +147,64 @@ def test_missing_values_and_levels_tell_datasets_apart() -> None:
     before, after = random.choice(2, 1000, p=[0.5, 0.5]), random.choice(2, 1000, p=[0.9, 0.1])
     made = Inputs((levels("ward", before, ["a", "b"], after, ["a", "b"]),), 1000, 1000)
     assert domain.classify(made).auc.estimate > 0.65
+
+
+def rare(
+    before: np.ndarray, after: np.ndarray, names: str = "aa", owners: np.ndarray | None = None
+) -> Inputs:
+    """One column of many levels, named by a letter and their number."""
+    texts = [
+        [f"{letter}{i}" for i in range(int(side.max()) + 1)]
+        for letter, side in zip(names, (before, after), strict=True)
+    ]
+    return Inputs((levels("t", before, texts[0], after, texts[1]),), len(before), len(after), owners)
+
+
+def test_a_row_and_its_patient_say_nothing_of_themselves() -> None:
+    values = Values(np.array([0, 0, 0, 1, 1, 2, -1]), np.array([0, 0, 1, 2, 2, 3, 4]))
+    everyone = np.ones(7, dtype=bool)
+    assert values.elsewhere(everyone).tolist() == [1, 1, 2, 0, 0, 0, 0]
+    assert values.elsewhere(np.arange(7) < 2).tolist() == [0, 0, 2, 0, 0, 0, 0]
+    assert Values(values.codes).elsewhere(everyone).tolist() == [2, 2, 2, 1, 1, 0, 0]
+
+
+def test_rare_levels_tell_as_far_as_they_repeat() -> None:
+    number = np.arange(2000)
+    replaced = domain.classify(rare(number // 10, number // 10, "ab"))
+    assert replaced.auc.estimate > 0.95
+    assert replaced.telling == ("t",)
+    ids = rare(number, number, "ab")
+    assert domain.classify(ids).auc.estimate == 0.5
+    assert ids.hardly_repeated == ("t",)
+    own = rare(number // 10, number // 10, "ab", np.arange(4000) // 10)
+    assert domain.classify(own).auc.estimate == 0.5
+    assert own.hardly_repeated == ("t",)
+
+
+@pytest.mark.parametrize("each", [1, 2, 5])
+def test_the_same_rows_on_both_sides_are_not_told_by_whose_copy_they_lack(each: int) -> None:
+    number = np.arange(2000) // each
+    assert domain.classify(rare(number, number)).auc.estimate < 0.53
+
+
+def test_many_frequent_levels_that_move_are_found() -> None:
+    random = np.random.default_rng(4)
+    weights = np.where(np.arange(100) % 2 == 0, 0.8, 0.2) / 50
+    before, after = random.choice(100, 5000, p=weights), random.choice(100, 5000, p=weights[::-1])
+    assert domain.classify(rare(before, after)).auc.estimate > 0.75
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of", [2000, 600, 300])
+def test_rare_levels_that_do_not_move_tell_nothing(of: int) -> None:
+    """40 runs of 3,000 rows a side: unlike other levels, rare ones are judged by what was learnt of each."""
+    found = []
+    for seed in range(40):
+        drawn = np.random.default_rng(seed).permutation(np.arange(6000) % of)
+        found.append(domain.classify(rare(drawn[:3000], drawn[3000:])).auc)
+    assert np.mean([each.estimate for each in found]) == pytest.approx(0.5, abs=0.01)
+    beyond = np.mean([level(each).bounds(0.05)[0] > 0.5 for each in found])
+    assert beyond <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 40)
 
 
 def test_the_result_depends_on_the_data_alone() -> None:

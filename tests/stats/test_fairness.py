@@ -255,3 +255,13 @@ def test_log_limits_keep_a_ratio_positive() -> None:
     low, high = value.limits(3.0, 1.0)
     assert 0 < low < value.estimate < high
     assert math.isclose(value.estimate, calibration.observed_expected(whole).estimate)
+
+
+def test_groups_whose_scores_are_tied_are_not_certified_alike() -> None:
+    positive = np.arange(60) < 12
+    group = [Predictions(positive, np.full(60, 0.1)) for _ in range(2)]
+    whole = Predictions(np.tile(positive, 2), np.full(120, 0.1))
+    found = fairness.largest_gap([fairness.area_by_group(whole, group)], 120)
+    assert found.bounds
+    assert found.estimate == 0.0
+    assert found.bounds(0.05)[1] > 0.055

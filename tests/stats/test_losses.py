@@ -1,6 +1,7 @@
 """Brier score and skill, logarithmic loss, and the parts of the Brier score."""
 
 import math
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from pytest_readmit.stats import hybrid, losses, measure
+from pytest_readmit.stats import hybrid, losses, measure, metrics
 from pytest_readmit.stats.effect import Undefined
 from pytest_readmit.stats.measure import Measure
 from pytest_readmit.stats.predictions import Predictions
@@ -122,10 +123,115 @@ def test_limits_move_outwards_with_confidence_and_inwards_with_rows(
     assert widths[2] == pytest.approx(widths[0] / 10, rel=0.2)
 
 
-def test_scores_that_are_the_outcome_leave_no_doubt_in_the_loss() -> None:
-    positive = np.arange(50) % 5 == 0
-    found = losses.bounded("brier", Predictions.of(positive, positive.astype(float)))
-    assert (found.estimate, *found.limits(2.0, 1.0)) == (0.0, 0.0, 0.0)
+def sure(rows: int, wrong: int, high: float = 1.0, *, per_patient: int | None = None) -> Predictions:
+    """Return rows scored `high` or 1 - `high`, a third of them high, of which the first are wrong."""
+    says = np.arange(rows) % 3 == 0
+    patients = None if per_patient is None else np.arange(rows) // per_patient
+    return Predictions.of(says ^ (np.arange(rows) < wrong), np.where(says, high, 1.0 - high), patients)
+
+
+def test_thirty_rows_without_a_mistake_do_not_prove_that_there_is_none() -> None:
+    share = 1.0 - 0.05 ** (1.0 / 30.0)
+    found = {name: metrics.level(name, sure(30, 0)) for name in LOSSES}
+    bounds = {name: effect.bounds(0.05) for name, effect in found.items() if effect.bounds}
+    assert bounds["brier"] == pytest.approx((0.0, share))
+    assert bounds["log_loss"][1] == pytest.approx(-math.log(1e-15) * share, rel=0.01)
+    assert bounds["brier_skill"] == pytest.approx((1.0 - share / (2.0 / 9.0), 1.0))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_same_score_and_outcome_in_every_row_leaves_doubt_both_ways(name: str) -> None:
+    if name == "brier_skill":
+        return
+    for positive in (False, True):
+        found = losses.bounded(name, Predictions.of([positive] * 40, [0.2] * 40))
+        lower, upper = found.limits(1.645, 1.0)
+        assert (lower, upper) != (found.estimate, found.estimate)
+        assert lower < found.estimate if positive else upper > found.estimate
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_patients_without_a_mistake_prove_what_so_many_rows_would(name: str) -> None:
+    by_patient = losses.bounded(name, sure(150, 0, 0.99, per_patient=5))
+    rows = losses.bounded(name, sure(30, 0, 0.99))
+    assert by_patient.limits(1.645, 1.0) == pytest.approx(rows.limits(1.645, 1.0), rel=1e-3)
+
+
+def test_a_loss_that_never_was_cannot_be_proven_unchanged_by_thirty_rows() -> None:
+    effect = metrics.change("brier", sure(30, 0), sure(30, 0))
+    assert effect.bounds
+    lower, upper = effect.bounds(0.05)
+    assert lower == pytest.approx(-upper)
+    assert upper > 0.09
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("wrong", [0, 1, 2, 9, 10, 30])
+def test_bounds_and_p_values_agree_with_few_mistakes(name: str, wrong: int) -> None:
+    effect = metrics.level(name, sure(90, wrong, 0.95))
+    assert effect.bounds
+    assert effect.p_beyond
+    assert effect.p_below
+    before = (effect.estimate, effect.estimate)
+    for alpha in (0.49, 0.45, 0.05, 1e-4, 1e-12):
+        lower, upper = effect.bounds(alpha)
+        assert lower <= before[0] <= before[1] <= upper
+        before = lower, upper
+        for limit in (effect.estimate - 0.01, effect.estimate + 0.01, 0.3, 0.6):
+            assert (effect.p_beyond(limit) <= alpha) == (lower > limit)
+            assert (effect.p_below(limit) <= alpha) == (upper < limit)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_ordinary_losses_have_the_limits_of_a_skewed_mean_alone(name: str) -> None:
+    found = sample(500)
+    alone = losses._of_skewed(name, LOSSES[name](found), found)
+    for z in (1.645, 4.0):
+        assert losses.bounded(name, found).limits(z, 1.0) == alone.limits(z, 1.0)
+
+
+def misses(rows: int, error: float, high: float, runs: int, per_patient: int = 1) -> dict[str, float]:
+    """Return how often limits at 5% call a model better than it is that errs in a share of its rows."""
+    rng = np.random.default_rng(zlib.crc32(f"{rows} {error} {high} {per_patient}".encode()))
+    right, lost = (min(max(each, 1e-15), 1.0 - 1e-15) for each in (high, 1.0 - high))
+    brier = (1.0 - error) * (1.0 - high) ** 2 + error * high**2
+    rate = (1.0 - error) / 3.0 + error * 2.0 / 3.0
+    truth = {
+        "brier": brier,
+        "log_loss": -(1.0 - error) * math.log(right) - error * math.log(lost),
+        "brier_skill": 1.0 - brier / (rate * (1.0 - rate)),
+    }
+    counts = dict.fromkeys(LOSSES, 0)
+    owners = np.arange(rows) // per_patient if per_patient > 1 else None
+    for _ in range(runs):
+        says = rng.random(rows) < 1.0 / 3.0
+        wrong = np.repeat(rng.random(rows // per_patient) < error, per_patient)
+        found = Predictions(says ^ wrong, np.where(says, high, 1.0 - high), owners)
+        if found.fewest_events < 10:
+            continue
+        for name in LOSSES:
+            lower, upper = losses.bounded(name, found).limits(1.6448536, 1.0)
+            counts[name] += lower > truth[name] if name == "brier_skill" else upper < truth[name]
+    return {name: count / runs for name, count in counts.items()}
+
+
+@pytest.mark.parametrize(("error", "high"), [(0.03, 0.99), (0.05, 1.0)])
+def test_a_model_that_hardly_errs_passes_wrongly_no_more_often_than_said(error: float, high: float) -> None:
+    found = misses(60, error, high, 400)
+    assert max(found.values()) <= 0.05 + 3.0 * math.sqrt(0.05 * 0.95 / 400)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("per_patient", [1, 5])
+@pytest.mark.parametrize("high", [0.99, 1.0, 0.9])
+@pytest.mark.parametrize("error", [0.01, 0.03, 0.05])
+def test_models_that_hardly_err_pass_wrongly_no_more_often_than_said(
+    error: float, high: float, per_patient: int
+) -> None:
+    runs = 1000
+    for rows in (40, 60, 100, 300):
+        found = misses(rows * per_patient, error, high, runs, per_patient)
+        assert max(found.values()) <= 0.05 + 3.0 * math.sqrt(0.05 * 0.95 / runs), (rows, found)
 
 
 @given(labels_and_scores)

@@ -132,7 +132,7 @@ def brute_delong(rows: Predictions) -> float:
 def test_independent_rows_have_the_variance_of_delong(rows: Predictions) -> None:
     rows = Predictions(rows.positive, rows.score)
     assume(rows.fewest_events > 1)
-    assume(roc.measure(rows).scale == "logit")
+    assume(not roc.measure(rows).details)  # no error is added for an edge or for ties
     assert error(rows) ** 2 == pytest.approx(brute_delong(rows), abs=1e-12)
 
 
@@ -380,3 +380,50 @@ def test_no_step_of_a_curve_holds_fewer_rows_than_may_be_shown(
 def test_a_curve_of_many_rows_has_few_points() -> None:
     assert 40 <= len(roc.curve(cohort(5000), points=50)) <= 51
     assert len(precision.precision_recall_curve(cohort(5000), points=50, prevalence=0.11)) <= 50
+
+
+def test_scores_that_are_all_the_same_do_not_prove_that_none_would_differ() -> None:
+    positive = np.arange(30) % 3 == 0
+    lower, upper = bounds(measure.level(roc.measure(Predictions.of(positive, np.full(30, 0.3)))))
+    assert lower < 0.36
+    assert upper > 0.64
+    ranked = Predictions.of(positive, np.arange(30))
+    assert not roc.measure(ranked).details
+
+
+@pytest.mark.parametrize("rows", [30, 400])
+def test_an_area_without_a_right_pair_has_a_plain_zero_for_its_bound(rows: int) -> None:
+    positive = np.arange(rows) % 2 == 0
+    lower, upper = bounds(measure.level(roc.measure(Predictions.of(positive, 1.0 - positive))))
+    assert math.copysign(1.0, lower) == 1.0
+    assert lower == 0.0 < upper
+
+
+def tied(events: int, others: int, apart: int, visits: int = 1) -> Predictions:
+    """Return rows of one score, but for the first events."""
+    positive = np.repeat(np.arange(events + others) < events, visits)
+    score = np.repeat(np.where(np.arange(events + others) < apart, 0.8, 0.1), visits)
+    owners = np.repeat(np.arange(events + others), visits) if visits > 1 else None
+    return Predictions(positive, score, owners)
+
+
+@pytest.mark.parametrize("visits", [1, 5])
+@pytest.mark.parametrize(("events", "others"), [(12, 48), (30, 120), (100, 400)])
+@pytest.mark.parametrize("share", [0.05, 0.11, 0.21])
+def test_hardly_any_event_above_the_rest_passes_wrongly_no_more_often_than_said(
+    share: float, events: int, others: int, visits: int
+) -> None:
+    """Over every number of events that may lie above, by its probability."""
+    truth = 0.5 + share / 2.0
+    below = above = 0.0
+    reference = roc.measure(tied(events, others, 0, visits))
+    changed = 0.0
+    for apart in range(events + 1):
+        chance = math.comb(events, apart) * share**apart * (1.0 - share) ** (events - apart)
+        if chance < 1e-9:
+            continue
+        found = roc.measure(tied(events, others, apart, visits))
+        lower, upper = bounds(measure.level(found))
+        below, above = below + chance * (upper < truth), above + chance * (lower > truth)
+        changed += chance * (bounds(measure.change(reference, found))[1] < truth - 0.5)
+    assert max(below, above, changed) <= 0.055
