@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from pytest_readmit import Case, Claim, Context, DataError, Dataset, Model, Models, Schema, check
+from readmit_checks import claims
 from readmit_checks.patients import Generator, Patient, Values, row_of, table_of, values_of
 
 TOLERANCE = 1e-6
@@ -62,7 +63,8 @@ def behavior(
 
     The patients are drawn by Hypothesis from what the reference's columns hold, each column on its own, of
     values that at least `min_cell` rows stand behind; rare ones come up more often than in the data. A
-    feature under test runs through all its values. Differences below one in a million count as none.
+    feature under test runs through all such values of its own, and how many rows hold others, which were
+    not tried, is said. Differences below one in a million count as none.
 
     Args:
         monotonic: Features that may only raise (`up`) or only lower (`down`) the prediction.
@@ -199,6 +201,7 @@ class _Trial:
         broken = dict(zip(patients, self._breaks(patients), strict=True))
         failing = [patient for patient, breaks in broken.items() if breaks]
         said, share = self._rule.held(), "all"
+        untried = self._untried(reference.rows)
         details: dict[str, Any] = {}
         if failing:
             share = f"{len(failing)} of"
@@ -214,9 +217,21 @@ class _Trial:
             estimate=float(len(failing)),
             limit=0.0,
             method="generated patients",
-            summary=f"{said}, for {share} {len(patients)} generated patients",
+            summary=f"{said}, for {share} {len(patients)} generated patients"
+            + (f"; {untried}" if untried else ""),
             n_reference=reference.rows,
-            details={"patients_drawn": len(patients), **details},
+            details={"examples": len(patients), **details, **({"notes": [untried]} if untried else {})},
+        )
+
+    def _untried(self, rows: int) -> str:
+        """Say how many rows hold values of the feature that the model was not asked about."""
+        if self._tested is None or self._tested.rows >= rows:
+            return ""
+        left, fewest = rows - self._tested.rows, self._context.min_cell
+        many = claims.percent(left / rows) if left >= fewest else self._context.count(left)
+        return (
+            f"values of {self._tested.name} that fewer than {fewest} rows share were not tried "
+            f"({many} of the rows)"
         )
 
     def _nearest(self, patient: Patient) -> Patient:

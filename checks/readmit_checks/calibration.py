@@ -31,7 +31,7 @@ ERRORS = ("ece", "ici")
 WORDS: Mapping[str, str] = {
     "slope": "calibration slope is",
     "intercept": "calibration in the large (log odds) is",
-    "observed_expected": "observed over expected events is",
+    "observed_expected": "observed events per expected event are",
     "ece": "expected calibration error is",
     "ici": "integrated calibration index is",
 }

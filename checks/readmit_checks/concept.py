@@ -31,7 +31,7 @@ DEFAULT: Mapping[str, Mapping[str, float]] = {
 RELATION = "relation:"
 RELATIONS: tuple[explain.Metric, ...] = ("roc_auc", "log_loss")
 RAW_BRIER = (
-    "The raw Brier score falls with the prevalence, whatever the model does: see brier_skill beside it."
+    "The raw Brier score moves with the prevalence, whatever the model does: see brier_skill beside it."
 )
 
 
@@ -166,7 +166,7 @@ def _level(name: str, allowed: Mapping[str, float | None], reference: Scored, cu
         current,
         method=name,
         summary=f"{LEVELS[name]} {went} {claims.figure(found.estimate)}",
-        details={"current": found.estimate, "reference": before},
+        details={"current": found.estimate} if before is None else claims.change(before, found.estimate),
         **limits.of_range(allowed),
     )
 

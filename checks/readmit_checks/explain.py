@@ -1,7 +1,8 @@
 """What a performance change is due to: did the inputs move, or their relation to the label?"""
 
+import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -47,7 +48,7 @@ def relation(
 
     The change from reference to current is split on the inputs that both share: what the relation did on
     those, and what moving to and from them did. The Claim is of the first, as a harm: the drop of
-    ``roc_auc`` or the rise of ``log_loss``. Without enough in common it is undecidable.
+    ``roc_auc`` or the rise of ``log_loss``. Without enough in common it is undecidable, whatever decides.
 
     Args:
         reference: The dataset that `before` belongs to; its features are the inputs.
@@ -55,7 +56,7 @@ def relation(
         before: Labelled predictions of the reference.
         after: Labelled predictions of current.
         metric: ``roc_auc`` sees that the order of risks changed, ``log_loss`` that their level did: ask both.
-        context: Its confidence is the one for the words.
+        context: Its confidence, or the estimate where that decides, is the one for the words.
         limit: The most harm allowed. Default: 0.05 for ``roc_auc``, as for the AUC itself; 0.04 for
             ``log_loss``, which is what two more events in 100 rows at equal inputs and a prevalence of 0.11
             cost, or about 0.1 of the log-loss there.
@@ -76,19 +77,27 @@ def relation(
     effect = domain.effect(disde.harm(split.relation, metric), inputs)
     apart = domain.effect(common.overlap.auc, inputs)
     reason = _no_overlap(common.overlap)
-    said = f"cannot tell what changed: {reason}" if reason else _which(effect, apart, most, context)
+    said = "cannot tell what changed" if reason else _which(effect, apart, most, context)
     word, total = ("drop" if metric == "roc_auc" else "rise"), disde.harm(split.total, metric).estimate
+    summary = (
+        f"{said}; the {word} of {metric} at equal inputs is {claims.figure(effect.estimate)}, "
+        f"of {claims.figure(total)} in all"
+    )
+    if reason and context.decide_by != "interval":
+        # An estimate decides whatever is said of it, and this one means nothing.
+        effect = replace(effect, estimate=math.nan)
+        summary = f"{said}; the {word} of {metric} is {claims.figure(total)} in all"
     return claims.of_scored(
         effect,
         before,
         after,
         method="disde",
-        summary=f"{said}; the {word} of {metric} at equal inputs is {claims.figure(effect.estimate)}, "
-        f"of {claims.figure(total)} in all",
+        summary=summary,
         limit=most,
         direction="at_most",
         undecidable=reason,
-        details=_details(split, common, said),
+        unpassable=reason,
+        details=_details(split, common, f"{said}: {reason}" if reason else said),
     )
 
 
@@ -110,7 +119,9 @@ def _common(reference: Dataset, current: Dataset, before: Scored, after: Scored)
 
 
 def _no_overlap(common: "Overlap") -> str | None:
-    """Return why the datasets have too little in common to be compared at equal inputs."""
+    """Return why the datasets have too little in common, or nothing known in common, to be compared."""
+    if nothing := joint.nothing_told(common.classifiers.inputs):
+        return nothing
     if common.auc.estimate > MOST_APART:
         return (
             f"the inputs have too little in common (a classifier tells the datasets apart with AUC "
@@ -126,18 +137,25 @@ def _no_overlap(common: "Overlap") -> str | None:
 
 
 def _which(effect: "Effect", apart: "Effect", most: float, context: Context) -> str:
-    """Say which it was, at the context's confidence."""
+    """Say which it was, by what decides: the estimates or the bounds at the context's confidence."""
+    if context.decide_by == "estimate":
+        said = _in_words(moved=apart.estimate > INPUTS_MOVED, changed=effect.estimate > most)
+        return f"{said}, going by the estimates"
     alpha = round(1 - context.confidence, 12)
     assert effect.bounds  # noqa: S101 - a level has bounds
     assert apart.bounds  # noqa: S101
     lower, upper = effect.bounds(alpha)
     moved = apart.bounds(alpha)[0] > INPUTS_MOVED
-    if lower > most:
-        also = "; the inputs moved too" if moved else ""
-        return f"the relation between inputs and label changed{also}"
-    if upper > most:
+    if lower <= most < upper:
         also = "the inputs moved; " if moved else ""
         return f"{also}cannot tell whether the relation between inputs and label changed"
+    return _in_words(moved=moved, changed=lower > most)
+
+
+def _in_words(*, moved: bool, changed: bool) -> str:
+    if changed:
+        also = "; the inputs moved too" if moved else ""
+        return f"the relation between inputs and label changed{also}"
     return "only the inputs moved" if moved else "neither the inputs nor the relation moved beyond its limit"
 
 

@@ -114,8 +114,10 @@ def fairness(
     demographic_parity of alert rates, auc_difference of AUC, observed_expected of observed:expected (1.2
     against 0.9 is a gap of 0.3). One proven gap fails the case, and it passes only if every pair is within
     the limit. Groups with fewer than 10 positives or negatives (patients, where named) are listed with what
-    they would need: the case can fail without them, but not pass. Nor can it pass where no rate reaches the
-    limit, because then nothing could exceed it.
+    they would need: the case can fail without them, but not pass. Nor can it pass where no rate is above the
+    limit, because then no gap could be: a threshold that alerts very few, or a limit that is large for the
+    measure (fpr_difference of at most 0.1 where false positive rates are 0.05). equalised_odds needs one of
+    its two rates above the limit.
 
     Args:
         threshold: A score at or above it raises an alert.
@@ -150,8 +152,8 @@ def _claim(
     found = [_quantity(name, current.predictions, parts, threshold) for name in MEASURES[measure]]
     exempt = context.decide_by == "estimate"
     doubts = [text for each in found if (text := _too_few(each, by, limit, context, exempt=exempt))]
-    if limit is not None and all(_out_of_reach(each, limit) for each in found):
-        doubts.append(_why_out_of_reach(current.predictions, found, limit, threshold))
+    if limit is not None and (doubt := _no_gap_possible(current.predictions, found, limit, threshold)):
+        doubts.append(doubt)
     facts: dict[str, Any] = {}
     try:
         effect = gaps.largest_gap(found, current.n, every_group=exempt)
@@ -231,28 +233,36 @@ def _too_few(
 
 
 def _out_of_reach(quantity: "Quantity", limit: float) -> bool:
-    """Whether no two such rates could be further apart than the limit, however unfair the model."""
+    """
+    Whether the rates are so low that none can be further below another than the limit.
+
+    High rates are no such case: a model may serve everybody well, and a group that it serves badly would
+    show.
+    """
     rates = [value.estimate for value in quantity.values if value is not None]
-    return quantity.is_rate and bool(rates) and (max(rates) <= limit or 1 - min(rates) <= limit)
+    return bool(rates) and max(rates) <= limit
 
 
-def _why_out_of_reach(
+def _no_gap_possible(
     whole: "Predictions", found: "Sequence[Quantity]", limit: float, threshold: float
-) -> str:
+) -> str | None:
+    """Return why no gap above the limit is possible, or None."""
+    if not all(each.is_rate for each in found):
+        return None
     at = f"threshold {claims.figure(threshold)}"
     alerts = int((whole.score >= threshold).sum())
     if alerts == 0:
         return f"{at} alerts nobody, so no gap is possible"
     if alerts == whole.n:
         return f"{at} alerts everybody, so no gap is possible"
-    names = " or ".join(f"{each.name}s" for each in found)
+    if not all(_out_of_reach(each, limit) for each in found):
+        return None
+    names = " or ".join(each.name for each in found)
     high = max(value.estimate for each in found for value in each.values if value is not None)
-    if high <= limit:
-        return (
-            f"at {at} no group's {names} are above {claims.figure(high)}, so no gap above the limit is "
-            "possible: set a lower limit or a lower threshold"
-        )
-    return f"at {at} {names} are so near to 0 or 1 that no gap above the limit is possible: set a lower limit"
+    return (
+        f"{at} alerts so few that no group's {names} is above {claims.figure(high)}, so no gap above the "
+        f"limit {claims.figure(limit)} is possible: set a lower limit or a lower threshold"
+    )
 
 
 def _table(

@@ -28,7 +28,8 @@ def joint_drift(reference: Dataset, current: Dataset, selected: Selected, *, max
     (an additive logistic regression and boosted trees) are judged on rows whose patients they have not
     seen; each learns from at most 40,000 rows. 0.5 is chance, and 0.6 is what one feature shows that has
     moved by a third of its standard deviation. A pass says that these classifiers, on this many rows,
-    cannot tell; not that none ever could.
+    cannot tell; not that none ever could. Values that hardly ever repeat, such as identifiers, are new in
+    any data and tell nothing: such features are named, and the case cannot pass by them alone.
 
     Args:
         max: The largest AUC allowed, from 0.5 (cannot tell) to 1 (tells every row).
@@ -49,6 +50,7 @@ def joint_drift(reference: Dataset, current: Dataset, selected: Selected, *, max
         n_current=inputs.n_current,
         units_reference=inputs.units[0],
         units_current=inputs.units[1],
+        unpassable=nothing_told(inputs),
         details={
             **effect.details,
             "features": len(inputs.columns),
@@ -152,7 +154,23 @@ def notes_on(inputs: "Inputs") -> list[str]:
     notes = []
     pooled = [f"{column.name} ({column.pooled:,})" for column in inputs.columns if column.pooled]
     if pooled:
-        notes.append(f"rare levels were taken together: {', '.join(pooled)}")
+        notes.append(
+            "rare levels were taken together, told apart only by which dataset has them in other rows: "
+            f"{', '.join(pooled)}"
+        )
+    if inputs.hardly_repeated:
+        notes.append(f"{_unrepeated(inputs)}: nothing was told from them")
     if inputs.trained_on < inputs.n - inputs.n // inputs.folds:
         notes.append(f"each classifier learnt from {inputs.trained_on:,} of {inputs.n:,} rows")
     return notes
+
+
+def nothing_told(inputs: "Inputs") -> str | None:
+    """Return why nothing can be told from any of the inputs, or None."""
+    if len(inputs.hardly_repeated) < len(inputs.columns):
+        return None
+    return f"{_unrepeated(inputs)}, and there are no other features"
+
+
+def _unrepeated(inputs: "Inputs") -> str:
+    return f"values hardly ever repeat in {', '.join(inputs.hardly_repeated)}"

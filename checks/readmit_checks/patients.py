@@ -27,6 +27,7 @@ class Values:
         missing: Whether the last one stands for a missing value.
         ordered: Whether more and less mean something.
         slots: Places in `array`, the most typical first and the frequent ones often; a power of two long.
+        rows: Rows of the column that the values stand for.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Values:
     missing: bool
     ordered: bool
     slots: np.ndarray
+    rows: int
 
     @property
     def bits(self) -> int:
@@ -87,7 +89,8 @@ def values_of(name: str, series: Any, min_cell: int) -> Values:
             f"column {name!r} has no value that at least {min_cell} rows share: no patient can be made up "
             "of it without showing a real one"
         )
-    return Values(name, found, missing, ordered, _slots(weights, known=len(found) - missing, ordered=ordered))
+    slots = _slots(weights, known=len(found) - missing, ordered=ordered)
+    return Values(name, found, missing, ordered, slots, int(weights.sum()))
 
 
 def _of_numbers(present: np.ndarray, min_cell: int) -> tuple[np.ndarray, np.ndarray]:

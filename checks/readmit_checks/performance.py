@@ -99,8 +99,10 @@ def _counts(predictions: "Predictions", threshold: float | None, context: Contex
     import numpy as np
 
     events, others = predictions.events, predictions.n - predictions.events
+    if 0 < min(events, others) < context.min_cell:
+        return {}  # either count tells the other, which is too small to be shown
     told: dict[str, Any] = {"events": events, "non_events": others}
-    if min(events, others) >= context.min_cell:
+    if min(events, others):
         told["prevalence"] = predictions.prevalence
     if threshold is None:
         return told

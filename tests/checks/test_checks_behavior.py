@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from pytest_readmit import DataError, Finding, SuiteError, run_check, run_suite
+from pytest_readmit.privacy import Mask
 from readmit_checks.patients import Generator, values_of
 
 NUMBERS, TEXTS = ["age", "prior_admissions", "glucose"], ["insurance", "emergency"]
@@ -204,6 +205,31 @@ def test_no_patient_holds_a_value_that_few_rows_share(frame) -> None:
     assert "canary" not in json.dumps([dict(one.details) for one in found.values()])
     # Values with many digits are told by their bin: few of them are anybody's own.
     assert len(set(whole["age"])) <= 20
+
+
+def test_values_that_were_not_tried_are_said(frame) -> None:
+    model = of_risk(lambda rows: np.where(rows["insurance"] == "canary", 0.9, 0.3))
+    rare = frame.assign(insurance=frame["insurance"].astype(object))
+    rare.loc[rare.index[:3], "insurance"] = "canary"
+    (few,) = ask(rare, model, invariant=["insurance"]).values()
+    said = "values of insurance that fewer than 11 rows share were not tried (fewer than 11 of the rows)"
+    assert said in few.message
+    assert few.details["notes"] == [said]
+    assert "canary" not in few.message
+    rare.loc[rare.index[:60], "insurance"] = [f"rare {i % 12}" for i in range(60)]
+    (more,) = ask(rare, model, invariant=["insurance"]).values()
+    assert "were not tried (5% of the rows)" in more.message
+    for feature in ("insurance", "age", "prior_admissions"):
+        rows = frame[frame["prior_admissions"] < 4]
+        (all_tried,) = ask(rows, of_risk(lambda rows: 0.3), invariant=[feature]).values()
+        assert "not tried" not in all_tried.message
+        assert "notes" not in all_tried.details
+
+
+def test_how_many_examples_were_drawn_is_no_count_of_patients_to_hide(frame) -> None:
+    model = of_risk(lambda rows: 0.3)
+    (finding,) = ask(frame, model, bounded=True, examples=4).values()
+    assert Mask(min_cell=11).case(finding)["details"]["examples"] == 4
 
 
 def test_the_frame_asked_about_has_the_types_of_the_data(frame) -> None:

@@ -118,7 +118,7 @@ def test_a_brier_score_is_shown_with_its_skill(find_one, reference) -> None:
     assert found.verdict == "pass"
     assert found.details["change"] < 0 < found.details["prevalence"]["reference"]
     assert found.details["brier_skill"]["change"] < 0
-    assert "falls with the prevalence" in found.details["notes"][0]
+    assert "moves with the prevalence" in found.details["notes"][0]
 
 
 SIGNS = [

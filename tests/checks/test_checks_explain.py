@@ -99,6 +99,52 @@ def test_too_little_in_common_cannot_be_decided(opened) -> None:
     ruling = decide(claim, Policy())
     assert ruling.verdict == "inconclusive"
     assert claim.summary.startswith("cannot tell what changed")
+    assert ruling.message.count("too little in common") == 1
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_no_estimate_decides_what_cannot_be_told(opened, metric) -> None:
+    datasets = opened(*frames(3.0), **ROLES)
+    claim = explain.relation(
+        *datasets, *(each.scored() for each in datasets), metric, Context(decide_by="estimate")
+    )
+    ruling = decide(claim, Policy(decide_by="estimate"))
+    assert ruling.verdict == "inconclusive"
+    assert ruling.message.startswith("cannot tell what changed")
+    assert "too little in common" in ruling.message
+
+
+def test_what_the_estimate_passes_is_not_called_open(opened) -> None:
+    datasets = opened(*frames(0.0, rows=300), **ROLES)
+    for limit, verdict, said in (
+        (0.2, "pass", "neither the inputs nor the relation moved beyond its limit, going by the estimates"),
+        (-0.2, "fail", "the relation between inputs and label changed, going by the estimates"),
+    ):
+        claim = explain.relation(
+            *datasets,
+            *(each.scored() for each in datasets),
+            "roc_auc",
+            Context(decide_by="estimate"),
+            limit=limit,
+        )
+        ruling = decide(claim, Policy(decide_by="estimate"))
+        assert (ruling.verdict, ruling.message.startswith(said)) == (verdict, True), ruling.message
+        assert "cannot tell" not in ruling.message
+
+
+@pytest.mark.parametrize(
+    ("rows_each", "said"), [(10, "too little in common"), (1, "hardly ever repeat in t")]
+)
+def test_rare_levels_of_which_none_is_shared_are_no_overlap(opened, rows_each, said) -> None:
+    number = np.arange(3000) // rows_each
+    sides = (
+        frame[["risk", "readmitted_30d"]].assign(t=[f"{letter}{i}" for i in number])
+        for frame, letter in zip(frames(0.0), "ab", strict=True)
+    )
+    claim = related(*opened(*sides, **ROLES), "roc_auc")
+    ruling = decide(claim, Policy())
+    assert ruling.verdict == "inconclusive"
+    assert said in ruling.message
 
 
 def test_few_rows_leave_it_open_and_say_so(opened) -> None:

@@ -354,8 +354,11 @@ def test_a_small_count_hides_its_complement_and_the_next_smallest() -> None:
     [
         ({"threshold": 0.999}, "alerts nobody"),
         ({"threshold": 0.0}, "alerts everybody"),
-        ({"threshold": 0.6}, "no gap above the limit is possible"),
-        ({"threshold": 0.025}, "no gap above the limit is possible"),
+        ({"threshold": 0.6}, "no gap above the limit 0.1 is possible"),
+        (
+            {"threshold": 0.6},
+            "threshold 0.6 alerts so few that no group's true positive rate or false positive",
+        ),
     ],
 )
 def test_a_limit_that_the_rates_cannot_exceed_is_inconclusive(keys, words) -> None:
@@ -371,6 +374,19 @@ def test_one_rate_within_reach_is_enough() -> None:
     assert one(frame, threshold=threshold, measures=measured("equalised_odds")).verdict == "pass"
     assert one(frame, threshold=threshold, measures=measured("fpr_difference")).verdict == "inconclusive"
     assert one(frame, threshold=threshold, measures=measured("fpr_difference", 0.02)).verdict == "pass"
+
+
+def test_high_rates_are_within_reach() -> None:
+    frame = cohort()
+    rng = np.random.default_rng(2)
+    frame["risk"] = np.where(frame.y == 1, rng.random(len(frame)) < 0.94, rng.random(len(frame)) < 0.05) * 0.9
+    for name in ("tpr_difference", "equalised_odds"):
+        for how in ("interval", "estimate"):
+            finding = one(frame, measures=measured(name), decide_by=how)
+            assert finding.verdict == "pass", finding.message
+    women = (frame.sex == "F") & (frame.y == 1)
+    frame.loc[women & (rng.random(len(frame)) < 0.2), "risk"] = 0.0
+    assert one(frame, measures=measured("tpr_difference")).verdict == "fail"
 
 
 # mistakes in the suite

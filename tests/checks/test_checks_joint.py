@@ -135,7 +135,56 @@ def test_rare_levels_are_said_to_be_taken_together(find_one) -> None:
         for frame in pair()
     )
     found = find_one("joint_drift", before, after, roles={})
-    assert found.details["notes"] == ["rare levels were taken together: code (150)"]
+    assert found.details["notes"] == [
+        "rare levels were taken together, told apart only by which dataset has them in other rows: code (150)"
+    ]
+
+
+def coded(before: str, after: str, rows_each: int, rows: int = 3000) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two frames of one column, whose levels have `rows_each` rows on each side."""
+    number = np.arange(rows) // rows_each
+    return tuple(pd.DataFrame({"t": [f"{letter}{i}" for i in number]}) for letter in (before, after))
+
+
+@pytest.mark.parametrize("rows_each", [2, 10])
+def test_rare_levels_of_which_none_is_shared_tell(rows_each, find_one) -> None:
+    found = find_one("joint_drift", *coded("a", "b", rows_each), roles={})
+    assert found.verdict == "fail", found.message
+    assert found.estimate > 0.95
+    assert found.details["telling"] == ["t"]
+
+
+@pytest.mark.parametrize("rows_each", [1, 2, 10])
+def test_the_same_rare_levels_in_both_tell_nothing(rows_each, find_one) -> None:
+    found = find_one("joint_drift", *coded("a", "a", rows_each), roles={})
+    assert found.verdict == "pass", found.message
+    assert found.estimate < 0.53
+
+
+@pytest.mark.parametrize("how", ["interval", "estimate"])
+def test_identifiers_alone_tell_nothing_and_do_not_pass(how, find_one) -> None:
+    found = find_one("joint_drift", *coded("a", "b", 1), roles={}, decide_by=how)
+    assert found.verdict == "inconclusive"
+    assert "values hardly ever repeat in t, and there are no other features" in found.message
+    assert found.estimate == 0.5
+
+
+def test_identifiers_among_other_features_are_named(find_one) -> None:
+    frames = pair()
+    coded_too = [
+        frame.assign(t=ids["t"]) for frame, ids in zip(frames, coded("a", "b", 1, 1500), strict=True)
+    ]
+    found = find_one("joint_drift", *coded_too, roles={})
+    assert found.verdict == "pass", found.message
+    assert "values hardly ever repeat in t: nothing was told from them" in found.details["notes"]
+
+
+def test_a_level_of_one_patient_is_an_identifier_however_many_rows_it_has(find_one) -> None:
+    before, after = coded("a", "b", 10)
+    frames = [frame.assign(patient=frame["t"]) for frame in (before, after)]
+    found = find_one("joint_drift", *frames, roles={"patient": "patient"})
+    assert found.verdict == "inconclusive", found.message
+    assert "hardly ever repeat in t" in found.message
 
 
 def test_a_limit_below_chance_is_a_suite_error(find_one) -> None:
