@@ -77,13 +77,30 @@ class MissingExtra(ReadmitError):
         super().__init__(f"{feature} needs an extra: pip install 'pytest-readmit[{extra}]'")
 
 
+_ALSO_CALLED = {
+    "sensitivity": "recall",
+    "tpr": "recall",
+    "ppv": "precision",
+    "auc": "roc_auc",
+    "auroc": "roc_auc",
+    "auprc": "average_precision",
+    "pr_auc": "average_precision",
+    "equal_opportunity": "tpr_difference",
+    "oe_ratio": "observed_expected",
+    "o_e": "observed_expected",
+}
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """
-    Return the known name closest to `word`, or None if none is close.
+    Return the known name that means `word` or is closest to it, or None if none is close.
 
     Letter case is ignored in the comparison; the name is returned as it is known.
     """
     spellings = {name.casefold(): name for name in sorted(known, reverse=True)}
+    synonym = _ALSO_CALLED.get(word.casefold())
+    if synonym in spellings:
+        return spellings[synonym]
     found = difflib.get_close_matches(word.casefold(), list(spellings), n=1, cutoff=0.6)
     return spellings[found[0]] if found else None
 

@@ -19,6 +19,25 @@ def problems(suites: Sequence[Suite], given: Collection[str], checks: Registry) 
     yield from _unknown_data(suites, given)
     yield from _missing_data(suites, given, checks)
     yield from _needless_columns(suites, checks)
+    yield from _missing_roles(suites, checks)
+
+
+def _missing_roles(suites: Sequence[Suite], checks: Registry) -> Iterator[Problem]:
+    """Yield a problem where labelled predictions are asked for and the suite does not say what they are."""
+    for suite in suites:
+        roles = {
+            "target": suite.columns.target,
+            "positive_label": suite.columns.positive_label,
+            "score": suite.columns.score or (suite.models and "a model"),
+        }
+        for entry in suite.entries:
+            if not any(kind == "scored" for _, kind in checks[entry.check].needs):
+                continue
+            for role, given in roles.items():
+                if given is None or given == {}:
+                    guess = "; it is never guessed" if role == "positive_label" else ""
+                    message = f"{entry.check}: needs `columns: {{{role}: …}}`{guess}"
+                    yield Problem(suite.shown, entry.line, entry.column, message)
 
 
 def _unknown_data(suites: Sequence[Suite], given: Collection[str]) -> Iterator[str]:

@@ -305,7 +305,7 @@ def _by_interval(claim: Claim, policy: Policy) -> Ruling:
         fail_bound=fail_bound,
         p_value=p_value,
         needed_n=needed,
-        certifiable=certifiable,
+        certifiable=None if claim.unpassable else certifiable,
         noticed=noticed,
     )
 

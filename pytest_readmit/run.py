@@ -1,6 +1,7 @@
 """One case + data → Finding: no pytest here, no files written."""
 
 import hashlib
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -89,10 +90,15 @@ class Session:
                 self._parts[case.id, group.column].cancel()
 
     def _ahead(self, case: PlannedCase) -> Finding | None:
-        """Decide a case in the background; None where a warning became an error: measured on demand then."""
+        """
+        Decide a case in the background; None where it is to be measured on demand.
+
+        That is where a warning became an error, and where the interpreter itself failed: CPython 3.11's
+        parser does so now and then when two threads import at once.
+        """
         try:
             return self._evaluate(case)
-        except Warning:
+        except (Warning, SystemError):
             return None
 
     def _evaluate(self, case: PlannedCase) -> Finding:
@@ -107,7 +113,9 @@ class Session:
     def _decide(self, case: PlannedCase, started: float) -> Finding | str:
         """Return the Finding, or why nothing was measured."""
         try:
-            claim = case.spec.function(**self._injected(case), **self._parameters(case))
+            claim = self._short_of_rows(case) or case.spec.function(
+                **self._injected(case), **self._parameters(case)
+            )
             if not isinstance(claim, Claim):
                 return f"{case.entry.check} returned {type(claim).__name__}, not a Claim"
             claim = _segment_floor(case, claim)
@@ -120,8 +128,25 @@ class Session:
         except (Warning, KeyboardInterrupt):
             raise  # a warning: under -W error, from a thread that pytest's filters do not reach
         except BaseException as error:  # a check that crashes, exits or skips is an error of its case alone
+            if isinstance(error, SystemError) and threading.current_thread() is not threading.main_thread():
+                raise
             return findings.crash(case.entry.check, error)
         return finding
+
+    def _short_of_rows(self, case: PlannedCase) -> Claim | None:
+        """Return an undecided Claim for a segment with fewer rows than may be shown, or than `min_rows`."""
+        if not case.selection or case.spec.census or case.policy.decide_by != "interval":
+            return None
+        least = max([case.suite.min_cell, *_floors(case)])
+        sides = [name for name, kind in case.spec.needs if kind in ("column", "dataset", "scored")]
+        few = [name for name in sides if 0 < self._dataset(case, name).rows < least]
+        if not few:
+            return None
+        return Claim(
+            estimate=math.nan,
+            summary=f"{case.names[-1]}: nothing was measured",
+            undecidable=f"fewer than {least:,} rows of {' and '.join(few)} are in this segment",
+        )
 
     def _parameters(self, case: PlannedCase) -> dict[str, Any]:
         return {**case.entry.parameters, **case.arguments}
@@ -260,19 +285,19 @@ def _within(seconds: float | None, measure: Callable[[], Finding | str]) -> Find
     """Measure, but wait no longer than `seconds`; the thread that is too slow is left behind."""
     if seconds is None:
         return measure()
-    result: list[Finding | str | Warning] = []
+    result: list[Finding | str | Warning | SystemError] = []
 
     def measured() -> None:
         try:
             result.append(measure())
-        except Warning as warning:
-            result.append(warning)
+        except (Warning, SystemError) as raised:
+            result.append(raised)
 
     thread = threading.Thread(target=measured, daemon=True)
     thread.start()
     thread.join(seconds)
     found = result[0] if result else f"timed out after {seconds:g} s"
-    if isinstance(found, Warning):
+    if isinstance(found, Warning | SystemError):
         raise found
     return found
 
@@ -293,9 +318,14 @@ def _context(case: PlannedCase) -> Context:
     )
 
 
+def _floors(case: PlannedCase) -> list[int]:
+    """Return the fewest rows that the entry asks of a segment."""
+    return [int(axis["min_rows"]) for axis in case.entry.segments or () if axis.get("min_rows")]
+
+
 def _segment_floor(case: PlannedCase, claim: Claim) -> Claim:
     """Hold a segment to the fewest rows that the suite asks for."""
-    floors = [int(axis["min_rows"]) for axis in case.entry.segments or () if axis.get("min_rows")]
+    floors = _floors(case)
     rows = [n for n in (claim.n_reference, claim.n_current) if n is not None]
     if floors and rows and min(rows) < max(floors):
         return replace(claim, undecidable=f"the segment has fewer than min_rows {max(floors):,} rows")

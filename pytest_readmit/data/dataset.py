@@ -189,14 +189,14 @@ class Dataset:
             positive=self.roles.positive_label,
             negative=self.roles.negative_label,
             where=where,
+            known=self._store.levels(column.name) if self.roles.negative_label is None else (),
         )
         if absent > max_missing * self.rows:
             raise DataError(
                 f"{where}: {counted(absent)} of {counted(self.rows)} labels are missing; "
                 f"at most {max_missing:.1%} may be (max_missing_label)"
             )
-        owners = self._rows.owners() if self._rows.clustered else None
-        return Labels(positive, known, proportion_of(positive[known], owners, known))
+        return Labels(positive, known, proportion_of(positive[known], self.owners(), known))
 
     def scores(self, max_missing: float = MOST_MISSING_LABELS, *, given: Scores | None = None) -> Scores:
         """

@@ -1,6 +1,6 @@
 """Outcomes as the suite names them: which rows are positive, which negative, which unknown."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,13 @@ def as_list(value: Any) -> list[Any]:
 
 
 def split_labels(
-    codes: Codes, family: Family, *, positive: Any, negative: Any, where: str
+    codes: Codes,
+    family: Family,
+    *,
+    positive: Any,
+    negative: Any,
+    where: str,
+    known: Collection[str] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """
     Return which rows are positive and which have a label.
@@ -73,18 +79,21 @@ def split_labels(
         positive: A label or a list of labels.
         negative: Likewise; None for the one other level that is present.
         where: How errors name dataset and column.
+        known: Levels that the whole dataset and the reference have, also where these rows have not.
 
     Raises:
         DataError: A level that is neither, a class without rows, or no label at all. Never shows a level.
     """
     if positive is None:
         raise DataError(f"{where}: columns.positive_label is not set; it is never guessed")
+    if not len(codes.codes):
+        raise DataError(f"{where}: there are 0 rows")
     present = np.flatnonzero(np.bincount(codes.codes[codes.codes >= 0], minlength=len(codes.levels)))
     if not len(present):
         raise DataError(f"{where} has no labels: every row is missing")
     levels = [codes.levels[i] for i in present]
     yes = {_spelling(label_text(value, family), levels) for value in as_list(positive)}
-    no = _negatives(levels, yes, negative, family, where, codes)
+    no = _negatives(sorted({*levels, *known}), yes, negative, family, where, codes)
     if not any(level in yes for level in levels):
         raise DataError(
             f"{where}: no row holds columns.positive_label; the {len(levels)} "
@@ -117,7 +126,8 @@ def _negatives(
         return {_spelling(label_text(value, family), levels) for value in as_list(negative)}
     others = [level for level in levels if level not in yes]
     if len(others) > 1 and any(level in yes for level in levels):
-        rows = int(np.isin(codes.codes, [codes.levels.index(level) for level in others]).sum())
+        here = [codes.levels.index(level) for level in others if level in codes.levels]
+        rows = int(np.isin(codes.codes, here).sum())
         raise DataError(
             f"{where}: {len(others)} other labels ({counted(rows)} rows) beside positive_label; "
             "say which are negative with columns.negative_label (a value or a list)"

@@ -68,6 +68,11 @@ class _Lent(Rows):
         return None
 
 
+def feature_order(dataset: Dataset) -> tuple[str, ...]:
+    """Return the features in the reference's order; a file may have its columns in another."""
+    return dataset._store.order or dataset.features
+
+
 def scored_by(dataset: Dataset, column: str) -> Scores:
     """Return a column of a dataset as the scores of every row of its table."""
     return scored_rows(dataset, dataset.numbers(column), column)

@@ -77,7 +77,9 @@ def open_dataset(name: str, spec: SourceSpec, roles: Roles, *, like: Dataset | N
         theirs = like.fields if like is not None else None
         fields = fields_of(table, roles, theirs, kinds_of(spec.read.get("types"), table.names, table.shown))
         clashes = clashes_of(fields, table, roles, theirs)
-        return Dataset(name, store, roles, fields, Rows(store, keep), flow, clashes)
+        rows = Rows(store, keep)
+        store.opened(rows, None if like is None else like._store, None if like is None else like.features)
+        return Dataset(name, store, roles, fields, rows, flow, clashes)
     except BaseException:
         table.close()
         raise

@@ -46,6 +46,9 @@ class Store:
         self.shown = table.shown
         self.patient = patient
         self.keeping = patient is not None
+        self.base: Rows | None = None
+        self.like: Store | None = None
+        self.order: tuple[str, ...] | None = None
         self._kept: dict[tuple[str, str], Any] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -80,6 +83,28 @@ class Store:
         """Forget the raw column."""
         for what in ("numbers", "days", "codes"):
             self._kept.pop((what, name), None)
+
+    def opened(self, base: "Rows", like: "Store | None", order: tuple[str, ...] | None) -> None:
+        """
+        Remember what the dataset is before any segment.
+
+        Args:
+            base: Its rows.
+            like: The reference's store, for another dataset than the reference.
+            order: The reference's features, in order.
+        """
+        self.base, self.like, self.order = base, like, order
+
+    def levels(self, name: str) -> frozenset[str]:
+        """Return the levels that a column has in the dataset or, if of the same type, in the reference."""
+        found: set[str] = set()
+        for store in (self, self.like):
+            if store is None or store.base is None or name not in store.table.names:
+                continue
+            if store.table.family(name) == self.table.family(name):
+                codes = store.base.codes(name)
+                found |= {codes.levels[i] for i in np.unique(codes.codes[codes.codes >= 0])}
+        return frozenset(found)
 
     def owners(self) -> np.ndarray:
         """

@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_readmit.data.dataset import Dataset, Scores
 from pytest_readmit.data.labels import as_list, label_text
-from pytest_readmit.data.modelled import scored_rows
+from pytest_readmit.data.modelled import feature_order, scored_rows
 from pytest_readmit.data.table import Family
 from pytest_readmit.errors import DataError, counted, did_you_mean
 
@@ -59,11 +59,12 @@ class Model:
         Return the columns of a dataset that the model takes, in order.
 
         Raises:
-            DataError: Some are not there; names each with the nearest that is.
+            DataError: Some are not there; names each with the nearest that is. One is the target.
         """
-        names = self.features
-        if names is None:
-            return self._by_place(dataset)
+        names = self.features or self._by_place(dataset)
+        if dataset.roles.target in names:
+            target = dataset.roles.target
+            raise DataError(f"{self._where} takes the target {target!r} as an input: no gate can judge it")
         known = [field.name for field in dataset.fields]
         absent = [f"{name!r}{did_you_mean(name, known)}" for name in names if not dataset.has(name)]
         if absent:
@@ -72,14 +73,15 @@ class Model:
         return names
 
     def _by_place(self, dataset: Dataset) -> tuple[str, ...]:
-        """Return the features of a dataset for a model that does not tell its columns' names."""
+        """Return the features in the reference's order, for a model that does not tell its columns."""
         takes = getattr(self._estimator, "n_features_in_", None)
-        if takes is not None and takes != len(dataset.features):
+        names = feature_order(dataset)
+        if takes is not None and takes != len(names):
             raise DataError(
                 f"{self._where} takes {takes} columns and does not tell their names; {dataset.source} has "
-                f"{len(dataset.features)} features: list the columns in its order under columns.features"
+                f"{len(names)} features: list the columns in its order under columns.features"
             )
-        return dataset.features
+        return names
 
     def predict(self, frame: "Frame") -> np.ndarray:
         """

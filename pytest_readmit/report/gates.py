@@ -32,11 +32,12 @@ MOST_OTHER = 12
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A small table of details; `left_out` rows are only in the record."""
+    """A small table; `left_out` rows are only in the record, `blank` tells of cells without a figure."""
 
     columns: list[str]
     rows: list[list[str]]
     left_out: int
+    blank: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,4 +289,5 @@ def _table(table: Mapping[str, Any]) -> Table | None:
         return None
     width = len(columns)
     even = [(row + [""] * width)[:width] for row in rows[:MOST_ROWS]]
-    return Table(columns, even, max(0, len(rows) - MOST_ROWS))
+    blank = any(not cell for row in even for cell in row)
+    return Table(columns, even, max(0, len(rows) - MOST_ROWS), blank)

@@ -239,7 +239,8 @@ def _alarms(record: Mapping[str, Any], gates: Sequence[Gate]) -> str:
     bound = real(record.get("false_alarm_bound"))
     if bound is None:
         return ""
-    entries = len({(gate.path, gate.entry) for gate in gates})
+    by_chance = [gate for gate in gates if gate.decide_by != "estimate" and not gate.reports_only]
+    entries = len({(gate.path, gate.entry) for gate in by_chance})
     if bound <= 0:
         return "No gate of this run rests on chance: none can fail wrongly."
     if bound >= 1:
@@ -247,6 +248,7 @@ def _alarms(record: Mapping[str, Any], gates: Sequence[Gate]) -> str:
     else:
         chance = f"the chance that this run fails any gate wrongly is at most {percent(bound)}"
     return (
-        f"False alarms: if every limit holds in truth, {chance} ({plural(entries, 'entry', 'entries')})."
+        f"False alarms: if every limit holds in truth, {chance}"
+        f" ({plural(entries, 'entry', 'entries')} that rest on chance)."
         " Repeated runs add up, unless the suite\u2019s schedule makes them share it."
     )

@@ -253,9 +253,18 @@ def _contradictions(scope: Scope, table: Table, found: Mapping[str, Any]) -> Non
         if both:
             shown = "a column" if table.items[role].secret else repr(both[0])
             scope.add(table.items[role], f"{shown} is under `{role}` and under `{other}`")
+    target = found.get("target")
+    for role in ("score", "features", "sensitive"):
+        if target is not None and (target == found.get(role) or target in _names(found.get(role))):
+            shown = "the target" if table.items["target"].secret else f"the target {target!r}"
+            scope.add(table.items[role], f"{shown} is under `{role}` too; no model may read the label")
     positive, negative = (_as_set(found.get(role)) for role in _LABELS)
     if positive & negative:
         scope.add(table.items["negative_label"], "`negative_label` is also a `positive_label`")
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    return given if isinstance(given, tuple) else ()
 
 
 def _as_set(label: Any) -> set[tuple[type, Any]]:
