@@ -124,7 +124,8 @@ def plan(paths: Sequence[Path], settings: PlanSettings, *, registry: Registry | 
     """
     checks = registry if registry is not None else load(settings.check_modules)
     suites = _read(paths, settings, checks)
-    problems: list[Problem | str] = list(needs.problems(suites, settings.data, checks))
+    found = needs.problems(suites, settings.data, checks, models=settings.models)
+    problems: list[Problem | str] = list(found)
     if problems:
         raise SuiteError(problems)
     opened = tuple(_open(suite, settings) for suite in suites)

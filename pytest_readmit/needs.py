@@ -7,7 +7,9 @@ from pytest_readmit.registry import CheckSpec, Registry
 from pytest_readmit.suite import Entry, Suite
 
 
-def problems(suites: Sequence[Suite], given: Collection[str], checks: Registry) -> Iterator[Problem | str]:
+def problems(
+    suites: Sequence[Suite], given: Collection[str], checks: Registry, *, models: Collection[str] = ()
+) -> Iterator[Problem | str]:
     """
     Yield what is wrong with what the entries ask for.
 
@@ -15,26 +17,27 @@ def problems(suites: Sequence[Suite], given: Collection[str], checks: Registry) 
         suites: The suites of the run.
         given: Names of the datasets that the run brings itself.
         checks: The registered checks.
+        models: Names of the models that the run brings itself.
     """
     yield from _unknown_data(suites, given)
     yield from _missing_data(suites, given, checks)
     yield from _needless_columns(suites, checks)
-    yield from _missing_roles(suites, checks)
+    yield from _missing_roles(suites, models, checks)
 
 
-def _missing_roles(suites: Sequence[Suite], checks: Registry) -> Iterator[Problem]:
+def _missing_roles(suites: Sequence[Suite], models: Collection[str], checks: Registry) -> Iterator[Problem]:
     """Yield a problem where labelled predictions are asked for and the suite does not say what they are."""
     for suite in suites:
         roles = {
             "target": suite.columns.target,
             "positive_label": suite.columns.positive_label,
-            "score": suite.columns.score or (suite.models and "a model"),
+            "score": suite.columns.score if not (suite.models or models) else "a model's",
         }
         for entry in suite.entries:
             if not any(kind == "scored" for _, kind in checks[entry.check].needs):
                 continue
             for role, given in roles.items():
-                if given is None or given == {}:
+                if given is None:
                     guess = "; it is never guessed" if role == "positive_label" else ""
                     message = f"{entry.check}: needs `columns: {{{role}: …}}`{guess}"
                     yield Problem(suite.shown, entry.line, entry.column, message)

@@ -115,3 +115,14 @@ def test_other_names_of_a_metric_lead_to_ours(written: str, meant: str, tmp_path
     text = HEAD + f"checks: [{{performance: {{threshold: 0.2, metrics: {{{written}: {{min: 0.5}}}}}}}}]\n"
     with pytest.raises(SuiteError, match=f"did you mean '{meant}'"):
         decide(tmp_path, text, current=cohort())
+
+
+def test_a_model_that_the_run_brings_needs_no_score_column(tmp_path: Path) -> None:
+    frame = cohort()
+    model = LogisticRegression().fit(frame[["x1", "x2"]], frame["y"])
+    text = (
+        "columns: {target: y, positive_label: 1, ignore: [risk]}\n"
+        "checks: [{performance: {metrics: {roc_auc: {min: 0.6}}}}]\n"
+    )
+    (found,) = decide(tmp_path, text, current=frame, models={"challenger": model}).values()
+    assert found.verdict == "pass"
