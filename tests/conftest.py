@@ -10,7 +10,7 @@ def print_table(request: pytest.FixtureRequest) -> Iterator[None]:
     """Print what the simulations of a module found, the lines of its TABLE, also under capture."""
     yield
     lines = getattr(request.module, "TABLE", None)
-    if lines:
+    if isinstance(lines, list) and lines:
         capture = request.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
             print("\n" + "\n".join(lines))
