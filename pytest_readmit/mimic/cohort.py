@@ -19,7 +19,7 @@ _SECONDS_A_DAY = 86_400
 _ADMISSIONS = np.array([0.62, 0.22, 0.10, 0.06])
 
 # Each level with its share among the less and among the more severe admissions.
-_ADMISSION_TYPE = (
+ADMISSION_TYPE = (
     ("EW EMER.", 0.28, 0.48),
     ("EU OBSERVATION", 0.16, 0.10),
     ("OBSERVATION ADMIT", 0.13, 0.15),
@@ -29,7 +29,7 @@ _ADMISSION_TYPE = (
     ("ELECTIVE", 0.12, 0.03),
     ("DIRECT OBSERVATION", 0.04, 0.01),
 )
-_DISCHARGE = (
+DISCHARGE = (
     ("HOME", 0.60, 0.27),
     ("HOME HEALTH CARE", 0.23, 0.29),
     ("SKILLED NURSING FACILITY", 0.08, 0.22),
@@ -40,7 +40,7 @@ _DISCHARGE = (
     (None, 0.02, 0.05),
 )
 # Each level with its share under 65 and from 65.
-_INSURANCE = (
+INSURANCE = (
     ("Medicare", 0.16, 0.82),
     ("Private", 0.48, 0.10),
     ("Medicaid", 0.26, 0.03),
@@ -171,11 +171,11 @@ def draw_features(window: Window, rows: int) -> Columns:
         "years": patients.age[who],
         "age": recorded_age(patients.age[who]),
         "sex": np.where(patients.male, "M", "F").astype(object)[who],
-        "insurance": _insurance(patients, who, draw[3], draw[4]),
+        "insurance": draw_insurance(patients, who, draw[3], draw[4]),
     }
     worse = draw[5] < 1.0 / (1.0 + np.exp(-1.2 * severity))
-    columns["admission_type"] = _level(_ADMISSION_TYPE, worse, draw[6])
-    columns["discharge_location"] = _level(_DISCHARGE, worse, draw[7])
+    columns["admission_type"] = draw_level(ADMISSION_TYPE, worse, draw[6])
+    columns["discharge_location"] = draw_level(DISCHARGE, worse, draw[7])
     stay = np.clip(0.3 * severity + 0.62 * normals(draw[8], draw[9]), -2.4, 2.4)
     columns["los_days"] = np.round(3.3 * np.exp(stay), 2)
     earlier = np.floor(-np.log1p(-patients.earlier) * 0.7 * np.exp(np.clip(0.35 * patients.burden, -1, 1)))
@@ -184,7 +184,7 @@ def draw_features(window: Window, rows: int) -> Columns:
     columns["diagnosis_count"] = np.clip(counted, 1, 39).astype(np.int64)
     index = np.floor(2.0 * np.exp(0.45 * burden + 0.08 * acute))
     columns["comorbidity_index"] = np.minimum(index, 15).astype(np.int64)
-    return columns | _labs(patients, who, severity, draw[12:])
+    return columns | draw_labs(patients, who, severity, draw[12:])
 
 
 def recorded_age(years: np.ndarray) -> np.ndarray:
@@ -193,7 +193,7 @@ def recorded_age(years: np.ndarray) -> np.ndarray:
     return np.where(whole > 89, 91, whole)
 
 
-def _level(
+def draw_level(
     table: tuple[tuple[str | None, float, float], ...], second: np.ndarray, draw: np.ndarray
 ) -> np.ndarray:
     """Return levels: by the table's second shares where `second` is true, else by its first."""
@@ -206,13 +206,24 @@ def _level(
     return names[chosen]
 
 
-def _insurance(patients: Patients, who: np.ndarray, switches: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+def draw_insurance(
+    patients: Patients, who: np.ndarray, switches: np.ndarray, fresh: np.ndarray
+) -> np.ndarray:
     """Return the payer: the patient's own, except for one admission in forty."""
     draw = np.where(switches < 0.025, fresh, patients.insurance_draw[who])
-    return _level(_INSURANCE, patients.age[who] >= 65, draw)
+    return draw_level(INSURANCE, patients.age[who] >= 65, draw)
 
 
-def _labs(patients: Patients, who: np.ndarray, severity: np.ndarray, draw: np.ndarray) -> Columns:
+def draw_labs(patients: Patients, who: np.ndarray, severity: np.ndarray, draw: np.ndarray) -> Columns:
+    """
+    Return the nine labs of each admission, NaN where not measured.
+
+    Args:
+        patients: Everybody.
+        who: The patient of each admission.
+        severity: Of each admission.
+        draw: Uniforms, shape (26, admissions).
+    """
     noise = [normals(draw[2 * i], draw[2 * i + 1]) for i in range(9)]
     renal = patients.renal[who] + 1.3 * np.maximum(patients.renal[who] - 1.2, 0.0)
     blood, salts, immune = patients.blood[who], patients.salts[who], patients.immune[who]
