@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_readmit.api import Result, run_check, run_suite
-    from pytest_readmit.claim import Claim, Context, Finding
+    from pytest_readmit.claim import Claim, Context, Finding, Gate
     from pytest_readmit.data.dataset import Column, Dataset, Labels, Scored, Scores
     from pytest_readmit.errors import DataError, MissingExtra, ReadmitError, SuiteError
     from pytest_readmit.models.model import Model, Models
@@ -30,6 +30,7 @@ __all__ = [
     "Direction",
     "Duration",
     "Finding",
+    "Gate",
     "Labels",
     "MissingExtra",
     "Model",
@@ -51,7 +52,7 @@ __all__ = [
 
 _HOMES = {
     "pytest_readmit.api": ("Result", "run_check", "run_suite"),
-    "pytest_readmit.claim": ("Claim", "Context", "Finding"),
+    "pytest_readmit.claim": ("Claim", "Context", "Finding", "Gate"),
     "pytest_readmit.data.dataset": ("Column", "Dataset", "Labels", "Scored", "Scores"),
     "pytest_readmit.errors": ("DataError", "MissingExtra", "ReadmitError", "SuiteError"),
     "pytest_readmit.models.model": ("Model", "Models"),

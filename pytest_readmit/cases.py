@@ -10,13 +10,14 @@ from pytest_readmit import needs
 from pytest_readmit.data.dataset import Dataset, Roles
 from pytest_readmit.data.source import SourceSpec, open_dataset
 from pytest_readmit.errors import DataError, Problem, ReadmitError, SuiteError
+from pytest_readmit.models.mlflow import tracking_uri
 from pytest_readmit.models.opening import ModelBook, model_specs
 from pytest_readmit.models.trust import Trust
 from pytest_readmit.names import safe_names, shown_path
 from pytest_readmit.registry import CheckSpec, Registry, Schema, load
 from pytest_readmit.rule import Policy, Waiver
 from pytest_readmit.selection import SINGLE_ROLES, Draft, segments, select
-from pytest_readmit.suite import Entry, Settings, Source, Suite, parse_source, read_suite
+from pytest_readmit.suite import Entry, Settings, Source, Suite, parse_source, read_suite, source_of
 
 Opened = Dataset | DataError
 
@@ -124,11 +125,11 @@ def plan(paths: Sequence[Path], settings: PlanSettings, *, registry: Registry | 
     """
     checks = registry if registry is not None else load(settings.check_modules)
     suites = _read(paths, settings, checks)
-    found = needs.problems(suites, settings.data, checks, models=settings.models)
-    problems: list[Problem | str] = list(found)
+    given = {"models": settings.models, "environ": settings.environ}
+    problems: list[Problem | str] = list(needs.problems(suites, settings.data, checks, **given))
     if problems:
         raise SuiteError(problems)
-    opened = tuple(_open(suite, settings) for suite in suites)
+    opened = tuple(_open(suite, settings, checks) for suite in suites)
     cases: list[PlannedCase] = []
     for index, (suite, datasets) in enumerate(zip(suites, opened, strict=True)):
         cases += _expand_suite(index, suite, datasets, checks, settings)
@@ -136,7 +137,9 @@ def plan(paths: Sequence[Path], settings: PlanSettings, *, registry: Registry | 
         suites=tuple(suites),
         cases=tuple(cases),
         datasets=opened,
-        models=tuple(_models(suite, settings) for suite in suites),
+        models=tuple(
+            _models(suite, settings, checks, datasets) for suite, datasets in zip(suites, opened, strict=True)
+        ),
     )
 
 
@@ -161,12 +164,17 @@ def _read(paths: Sequence[Path], settings: PlanSettings, checks: Registry) -> li
     return suites
 
 
-def _open(suite: Suite, settings: PlanSettings) -> dict[str, Opened]:
-    roles = _roles(suite)
+def _open(suite: Suite, settings: PlanSettings, checks: Registry) -> dict[str, Opened]:
+    roles = _roles(suite, checks)
     today = as_of(suite)
     specs = {name: _spec(source, suite.path.parent, today) for name, source in suite.data.items()}
     for name, given in settings.data.items():
         specs[name] = _override(specs.get(name), given, settings.folder, today)
+    uri = tracking_uri(suite.mlflow.get("tracking_uri"), settings.environ, suite.path.parent)
+    specs = {
+        name: replace(spec, options={"uri": uri}) if spec.kind == "mlflow" else spec
+        for name, spec in specs.items()
+    }
     opened: dict[str, Opened] = {}
     for name in sorted(specs, key=lambda name: name != "reference"):
         like = opened.get("reference")
@@ -181,10 +189,17 @@ def _open(suite: Suite, settings: PlanSettings) -> dict[str, Opened]:
     return opened
 
 
-def _models(suite: Suite, settings: PlanSettings) -> ModelBook:
+def _models(
+    suite: Suite, settings: PlanSettings, checks: Registry, datasets: Mapping[str, Opened]
+) -> ModelBook:
     trust = Trust(settings.trust, (settings.folder, settings.root))
-    specs = model_specs(suite.models, settings.models, suite.path.parent, settings.folder)
-    return ModelBook(specs, suite.columns.positive_label, suite.columns.score, trust)
+    base, columns = suite.path.parent, suite.columns
+    uri = tracking_uri(suite.mlflow.get("tracking_uri"), settings.environ, base)
+    specs = model_specs(suite.models, settings.models, base, settings.folder, uri)
+    extra = needs.brought(suite, checks)
+    sources = {name: source_of(source) for name, source in extra.items()}
+    specs |= model_specs(sources, {}, base, base, uri)
+    return ModelBook(specs, columns.positive_label, columns.score, trust, datasets, extra)
 
 
 def as_of(suite: Suite) -> date:
@@ -192,8 +207,9 @@ def as_of(suite: Suite) -> date:
     return suite.as_of or datetime.now(UTC).date()
 
 
-def _roles(suite: Suite) -> Roles:
+def _roles(suite: Suite, checks: Registry) -> Roles:
     named = suite.columns
+    models = [*suite.models.values(), *map(source_of, needs.brought(suite, checks).values())]
     return Roles(
         target=named.target,
         positive_label=named.positive_label,
@@ -207,7 +223,7 @@ def _roles(suite: Suite) -> Roles:
         categorical=tuple(named.categorical),
         features=None if named.features is None else tuple(named.features),
         ignore=tuple(named.ignore),
-        scores=tuple(model.value for model in suite.models.values() if model.kind == "score"),
+        scores=tuple(model.value for model in models if model.kind == "score"),
     )
 
 
@@ -222,14 +238,14 @@ def _spec(source: Source, base: Path, today: date) -> SourceSpec:
         parameters=source.where_parameters,
         matured=source.matured,
         as_of=today,
+        options=source.options,
     )
 
 
 def _override(old: SourceSpec | None, given: Any, folder: Path, today: date) -> SourceSpec:
     """Return the spec that the command line or the caller puts in a dataset's place; filters stay."""
     if isinstance(given, str | Path):
-        source = parse_source(str(given))
-        new = SourceSpec(kind=source.kind, value=str(source.value), base=folder, as_of=today)
+        new = _spec(parse_source(str(given)), folder, today)
     else:
         new = SourceSpec(kind="frame", value=type(given).__name__, base=folder, frame=given, as_of=today)
     if old is None:
@@ -338,7 +354,7 @@ def _expand_entry(suite: Suite, entry: Entry, spec: CheckSpec, datasets: Mapping
 
 
 def _used(entry: Entry, spec: CheckSpec, datasets: Mapping[str, Opened]) -> list[str]:
-    names = [needs.dataset_name(entry, parameter) for parameter, _ in needs.datasets(spec)]
+    names = [needs.dataset_name(entry, parameter) for parameter, _ in needs.datasets(spec, entry)]
     return [name for name in dict.fromkeys(names) if name in datasets]
 
 
@@ -364,20 +380,14 @@ def _subjects(entry: Entry, spec: CheckSpec, sides: Sequence[Dataset]) -> list[D
 
 def _own_cases(entry: Entry, spec: CheckSpec, sides: Sequence[Dataset]) -> list[Draft]:
     assert spec.cases is not None  # noqa: S101 - the caller looked
-    anchor = sides[0]
-    schema = Schema(
-        columns={each.name: each.kind for each in anchor.fields},
-        features=anchor.features,
-        roles={name: getattr(anchor.roles, name) for name in SINGLE_ROLES if getattr(anchor.roles, name)},
-        selected=_selected(entry, spec, sides),
-        sensitive=anchor.roles.sensitive,
-    )
+    schema = _schema(entry, spec, sides)
     drafts = [
         Draft(subject=case.subject, column=case.column, arguments=case.arguments)
         for case in spec.cases(entry.parameters, schema)
     ]
     if not drafts:
-        return [Draft(error=f"{entry.check} found nothing to measure in {anchor.name}")]
+        where = f" in {sides[0].name}" if sides else ""
+        return [Draft(error=f"{entry.check} found nothing to measure{where}")]
     if entry.columns is None or not any(draft.column for draft in drafts):
         return drafts
     wanted = list(select(entry.columns, spec, sides))
@@ -392,6 +402,19 @@ def _own_cases(entry: Entry, spec: CheckSpec, sides: Sequence[Dataset]) -> list[
     return [*kept, *(draft for draft in wanted if draft.error), *idle] or [
         Draft(error=f"{entry.check}: `columns` leaves nothing to measure")
     ]
+
+
+def _schema(entry: Entry, spec: CheckSpec, sides: Sequence[Dataset]) -> Schema:
+    if not sides:
+        return Schema(columns={})
+    anchor = sides[0]
+    return Schema(
+        columns={each.name: each.kind for each in anchor.fields},
+        features=anchor.features,
+        roles={name: getattr(anchor.roles, name) for name in SINGLE_ROLES if getattr(anchor.roles, name)},
+        selected=_selected(entry, spec, sides),
+        sensitive=anchor.roles.sensitive,
+    )
 
 
 def _selected(entry: Entry, spec: CheckSpec, sides: Sequence[Dataset]) -> tuple[str, ...] | None:

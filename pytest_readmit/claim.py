@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 VerdictName = Literal["pass", "fail", "inconclusive", "error"]
 Outcome = Literal["passed", "failed", "xfailed"]
@@ -15,6 +15,21 @@ Limit = float | tuple[float, float]
 Bounds = tuple[float, float]
 # Found from bounds, no p-value is smaller: 1 - alpha must stay apart from 1 in a check's own code.
 SMALLEST_P = 1e-12
+
+
+class Gate(NamedTuple):
+    """
+    An entry of the suite whose fail blocks.
+
+    Args:
+        check: Its check.
+        parameters: The check's parameters.
+        model: The model that it measures; None where it measures a score column, or no model.
+    """
+
+    check: str
+    parameters: Mapping[str, Any]
+    model: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +44,7 @@ class Context:
         as_of: "Today" for maturity.
         min_cell: The smallest count that may be shown.
         seed: Seed for `numpy.random.default_rng`; the same for the same suite and case.
+        gates: The suite's entries that block.
     """
 
     decide_by: DecideBy = "interval"
@@ -37,6 +53,7 @@ class Context:
     as_of: date = field(default_factory=date.today)
     min_cell: int = 11
     seed: int = 0
+    gates: tuple[Gate, ...] = ()
 
     def count(self, number: float) -> str:
         """Return a count as text fit to be shown: small ones only as "fewer than"."""
@@ -57,6 +74,9 @@ class Claim:
         estimate: The effect in its own unit; signed for a change.
         limit: The most (or least) that is allowed, a pair for ``within``, None to report only.
         direction: ``at_most``, ``at_least`` or ``within``.
+        proven: With ``at_least``, what the lower bound must be above to pass; the limit is then that of the
+            estimate.
+        strict: Whether an estimate that equals the limit is beyond it, where the estimate decides.
         method: How the effect was measured.
         summary: The measurement in words, without bounds or limit ("age moved by 0.31").
         bounds: One-sided lower and upper bound, each at confidence 1 - alpha. None: a census,
@@ -81,6 +101,8 @@ class Claim:
     estimate: float
     limit: Limit | None = None
     direction: Side = "at_most"
+    proven: float | None = None
+    strict: bool = False
     method: str = ""
     summary: str = ""
     bounds: Callable[[float], Bounds] | None = None

@@ -15,7 +15,7 @@ _COUNT_KEY = re.compile(rf"(^|_)({_COUNTED})(_|$)")
 # Whole numbers that count no rows: the rest of a Finding's details is taken for counts of rows.
 _NO_ROWS = re.compile(
     r"(^|_)(df|bins?|degrees?|order|levels?|seed|permutations|iterations|factors?|features?|columns?|drifted|certified"
-    r"|horizon|days|threshold|k|m|differences|examples|scale|edges|min|max|low|high|ranges?)(_|$)"
+    r"|horizon|days|threshold|k|m|differences|examples|scale|edges|min|max|low|high|ranges?|uses)(_|$)"
 )
 _TEXTS = ("suite", "subject", "segment", "because", "message")
 _URI = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)([^\s'\"<>]+)")

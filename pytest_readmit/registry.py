@@ -156,6 +156,8 @@ class CheckSpec:
         severity: What a fail does where neither entry nor defaults say: ``block`` or ``warn``.
         inconclusive: What an undecided case does, likewise: ``block``, ``warn`` or ``pass``.
         may_block: Whether `inconclusive: block` is allowed.
+        rowless: Whether an entry with these parameters reads no dataset; None: each reads its own.
+        sources: The sources of models among these parameters; None: there are none.
         fields: Parameter to (annotation, default); the default is Ellipsis where it is required.
     """
 
@@ -174,6 +176,8 @@ class CheckSpec:
     severity: Literal["block", "warn"] = "block"
     inconclusive: Literal["block", "warn", "pass"] = "warn"
     may_block: bool = True
+    rowless: Callable[[Mapping[str, Any]], bool] | None = None
+    sources: Callable[[Mapping[str, Any]], Sequence[Any]] | None = None
 
     @property
     def per_column(self) -> bool:
@@ -252,6 +256,8 @@ def check(
     severity: Literal["block", "warn"] = "block",
     inconclusive: Literal["block", "warn", "pass"] = "warn",
     may_block: bool = True,
+    rowless: Callable[[Mapping[str, Any]], bool] | None = None,
+    sources: Callable[[Mapping[str, Any]], Sequence[Any]] | None = None,
 ) -> Callable[[Function], Function]: ...
 def check(  # noqa: D417 - the options are those of the overload
     function: Function | None = None, /, **options: Any
@@ -271,6 +277,8 @@ def check(  # noqa: D417 - the options are those of the overload
         severity: What a fail does where neither the entry nor `defaults` says.
         inconclusive: What an undecided case does where neither the entry nor `defaults` says.
         may_block: False if `inconclusive: block` is to be refused.
+        rowless: From parameters, whether no dataset is read; the check is then given None in its place.
+        sources: From parameters, the sources of further models, as a suite writes them.
 
     Raises:
         SuiteError: If the signature cannot be a check's.

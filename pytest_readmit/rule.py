@@ -180,6 +180,7 @@ def _by_estimate(claim: Claim, policy: Policy) -> Ruling:
             verdict="pass", decide_by="estimate", message=f"{claim.summary}; no limit, reported only"
         )
     failed = _beyond(claim.estimate, claim.limit, claim.direction)
+    failed = failed or (claim.strict and claim.estimate == claim.limit)
     interval = claim.bounds(policy.error_rate) if claim.bounds else None
     noticed = not failed and _estimate_notice(claim, policy)
     return Ruling(
@@ -221,6 +222,14 @@ def _within(bounds: Bounds, limit: Limit, direction: Side) -> bool:
     if isinstance(limit, tuple):
         return bounds[0] >= limit[0] and bounds[1] <= limit[1]
     return bounds[1] <= limit if direction == "at_most" else bounds[0] >= limit
+
+
+def _passes(claim: Claim, bounds: Bounds) -> bool:
+    """Whether these bounds certify the claim; with `proven`, its estimate must hold the limit as well."""
+    assert claim.limit is not None  # noqa: S101 - a claim without limit is reported only
+    if claim.proven is None:
+        return _within(bounds, claim.limit, claim.direction)
+    return bounds[0] > claim.proven and not _beyond(claim.estimate, claim.limit, claim.direction)
 
 
 def _proven(bounds_at: Callable[[float], Bounds], limit: Limit, direction: Side, alpha: float) -> bool:
@@ -275,6 +284,8 @@ def _by_interval(claim: Claim, policy: Policy) -> Ruling:
     certifiable = _certifiable(interval, claim.limit, claim.direction)
     fail_bound = _fail_bound(claim, bounds, alpha)
     said = f"{said}; {limit_words(claim.limit, claim.direction)}"
+    if claim.proven is not None:
+        said += f" and the lower bound must be above {number(claim.proven)}"
     too_few = _too_few(claim)
     needed = None
     noticed = False
@@ -287,7 +298,7 @@ def _by_interval(claim: Claim, policy: Policy) -> Ruling:
         )
     elif p_value <= alpha:
         verdict = "fail"
-    elif _within(interval, claim.limit, claim.direction):
+    elif _passes(claim, interval):
         verdict = "pass"
         if policy.warn_above is not None:
             noticed = p_against(claim, _warn_limit(claim, policy.warn_above), claim.direction) <= alpha
@@ -349,6 +360,8 @@ def _what_would_help(claim: Claim, certifiable: Limit, needed: int | None) -> st
     else:
         smallest = number(certifiable)
     words = f"the tightest limit that these data could certify is {smallest}"
+    if claim.proven is not None:
+        words = f"these data prove no more than {smallest}"
     if needed is not None:
         return f"{words}; about {needed:,} rows of current would decide, if the estimate stays"
     if claim.projected is None:
@@ -364,7 +377,7 @@ def _rows_needed(claim: Claim, policy: Policy, alpha: float) -> int | None:
         return None
 
     def decided(rows: float) -> bool:
-        return _within(project(policy.error_rate, rows), limit, claim.direction) or _proven(
+        return _passes(claim, project(policy.error_rate, rows)) or _proven(
             lambda rate: project(rate, rows), limit, claim.direction, alpha
         )
 

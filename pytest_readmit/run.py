@@ -10,9 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from pytest_readmit import findings
+from pytest_readmit import findings, needs
 from pytest_readmit.cases import Plan, PlannedCase, as_of
-from pytest_readmit.claim import Claim, Context, Finding
+from pytest_readmit.claim import Claim, Context, Finding, Gate
 from pytest_readmit.data.dataset import Column, Dataset
 from pytest_readmit.data.scored import MOST_MISSING, Scored
 from pytest_readmit.errors import DataError, ReadmitError
@@ -40,6 +40,7 @@ class Session:
         self._pool: ThreadPoolExecutor | None = None
         self._ahead_of: dict[str, Future[dict[str, Finding | None]]] = {}
         self._parts: dict[tuple[str, str], Future[Any]] = {}
+        self._gates: dict[int, tuple[Gate, ...]] = {}
 
     def start(self, cases: Iterable[PlannedCase]) -> None:
         """Begin to measure these cases in the background, column by column."""
@@ -157,7 +158,8 @@ class Session:
             if kind == "column":
                 injected[name] = self._column(case, name, case.column or "")
             elif kind == "dataset":
-                injected[name] = self._dataset(case, name)
+                reads = needs.datasets(case.spec, case.entry)
+                injected[name] = self._dataset(case, name) if reads else None
             elif kind == "scored":
                 injected[name] = self._scored(case, name)
             elif kind == "parts":
@@ -167,12 +169,21 @@ class Session:
             elif kind == "selected":
                 injected[name] = case.selected
             elif kind == "context":
-                injected[name] = _context(case)
+                injected[name] = self._context(case)
             else:
                 raise DataError(f"{case.entry.check} needs {kind}, which this version does not offer")
         if case.spec.takes_context:
-            injected.setdefault("context", _context(case))
+            injected.setdefault("context", self._context(case))
         return injected
+
+    def _context(self, case: PlannedCase) -> Context:
+        if case.index not in self._gates:
+            book = self._plan.models[case.index]
+            blocking = (entry for entry in case.suite.entries if entry.severity == "block")
+            self._gates[case.index] = tuple(
+                Gate(each.check, each.parameters, book.measured(each.model)) for each in blocking
+            )
+        return replace(_context(case), gates=self._gates[case.index])
 
     def _dataset(self, case: PlannedCase, parameter: str) -> Dataset:
         dataset = self._plan.datasets[case.index].get(case.dataset_name(parameter))
@@ -367,7 +378,7 @@ def _dataset_facts(dataset: Dataset | DataError, min_cell: int) -> dict[str, Any
     return {
         "source": dataset.source,
         "sha256": dataset.digest(),
-        "version": None,
+        "version": dataset.version,
         "columns": len(dataset.fields),
         "flow": {step: rows if not 0 < rows < min_cell else None for step, rows in dataset.flow.items()},
         "left_out": dict(dataset.left_out),

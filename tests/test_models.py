@@ -422,9 +422,11 @@ def test_a_missing_skops_package_names_the_extra(project, monkeypatch) -> None:
     assert "pip install 'pytest-readmit[skops]'" in project.one("{m: m.skops}").message
 
 
-def test_a_source_of_another_version_is_an_error_of_its_cases(project) -> None:
+def test_a_missing_mlflow_package_is_an_error_of_its_cases_that_names_the_extra(project, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
     found = project.run("{m: {mlflow: 'models:/r@c'}}", "[auc, missing_drift]").findings
-    assert "the `mlflow` source is not available in this version" in found[0].message
+    assert "pip install 'pytest-readmit[mlflow]'" in found[0].message
     assert {one.verdict for one in found[1:]} == {"pass"}
 
 

@@ -12,6 +12,7 @@ from readmit_checks import (
     missing,
     outcomes,
     performance,
+    promotion,
     quality,
     units,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "missing",
     "outcomes",
     "performance",
+    "promotion",
     "quality",
     "units",
 ]

@@ -55,7 +55,7 @@ class Dataset:
         clashes: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
-        self.source = store.shown
+        self.source, self.version = store.shown, store.version
         self.roles = roles
         self.fields = fields
         self.rows = rows.count

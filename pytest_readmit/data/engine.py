@@ -37,11 +37,15 @@ class Engine:
     Args:
         files: The files it may read.
         shown: How errors name the dataset.
+        database: A database file that is attached as ``source``, to be read only.
+
+    Raises:
+        DataError: The database cannot be attached.
     """
 
     __readmit_injected__ = None
 
-    def __init__(self, files: Sequence[Path], shown: str) -> None:
+    def __init__(self, files: Sequence[Path], shown: str, *, database: Path | None = None) -> None:
         import duckdb
 
         self.shown = shown
@@ -49,11 +53,25 @@ class Engine:
         self.files = [_plain_name(path, self.folder, position) for position, path in enumerate(files)]
         self._errors: type[Exception] = duckdb.Error
         self._connection = duckdb.connect(":memory:", config=_settings(self.folder))
-        self._lock_down()
+        try:
+            if database is not None:
+                self._attach(database)
+            self._lock_down()
+        except BaseException:
+            _clean(self._connection, weakref.WeakSet(), self.folder)
+            raise
         self._local = threading.local()
         self._cursors: weakref.WeakSet[Any] = weakref.WeakSet()
         self._guard = threading.Lock()
         self._finalizer = weakref.finalize(self, _clean, self._connection, self._cursors, self.folder)
+
+    def _attach(self, database: Path) -> None:
+        try:
+            self._connection.execute(f"ATTACH {literal(str(database))} AS source (TYPE duckdb, READ_ONLY)")
+        except self._errors as error:
+            held = "lock" in str(error).lower() and type(error).__name__ == "IOException"
+            why = "another process is writing it" if held else "it is damaged, or of another version or kind"
+            raise DataError(f"{self.shown} could not be opened as a DuckDB file: {why}") from None
 
     def _lock_down(self) -> None:
         # Where the engine knows no time zones at all, times without one are UTC already.

@@ -4,7 +4,7 @@
 # ruff: noqa: S608
 # Queries name columns c0, c1, ...; file names are quoted literals and `where:` has passed its check.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,8 @@ class FileTable:
 
     __readmit_injected__ = None
     fresh = True
+    version: str | None
+    _discard: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -65,6 +67,8 @@ class FileTable:
         families: Mapping[str, Family] | None = None,
     ) -> None:
         self.shown = files.shown
+        self.version = files.version
+        self._discard = files.discard
         self._digest = Digest(lambda: sha256_files(files.paths, files.root)).start()
         self._engine = Engine(files.paths, files.shown)
         self._origin = "data"
@@ -85,8 +89,7 @@ class FileTable:
     ) -> tuple[tuple[str, ...], list[_Held]]:
         if files.format in ("csv", "tsv"):
             loaded = load_delimited(self._engine, files, read, rename, families)
-            columns = zip(loaded.types, loaded.families, loaded.misfits, strict=True)
-            return loaded.names, [_Held(f"c{i}", *column) for i, column in enumerate(columns)]
+            return loaded.names, held_columns(loaded.types, loaded.families, loaded.misfits)
         found = (open_parquet if files.format == "parquet" else open_json)(self._engine, files)
         self._origin = found.origin
         names = renamed(unique_names(found.names, self.shown), rename, self.shown)
@@ -220,6 +223,8 @@ class FileTable:
     def close(self) -> None:
         """Let go of files and memory."""
         self._engine.close()
+        if self._discard is not None:
+            self._discard()
 
 
 def family_of(kind: str) -> Family:
@@ -233,6 +238,15 @@ def family_of(kind: str) -> Family:
     if kind in ("VARCHAR", "UUID", "NULL", '"NULL"') or kind.startswith("ENUM"):
         return "text"
     return "time" if kind in _TIMES else "other"
+
+
+def held_columns(
+    types: Sequence[str], families: Sequence[Family] | None = None, misfits: Sequence[int] | None = None
+) -> list[_Held]:
+    """Return the columns c0, c1, ... of a table in the engine."""
+    chosen = families or [family_of(kind) for kind in types]
+    columns = zip(types, chosen, misfits or [0] * len(types), strict=True)
+    return [_Held(f"c{i}", *column) for i, column in enumerate(columns)]
 
 
 def renamed(names: Sequence[str], rename: Mapping[str, str], shown: str) -> tuple[str, ...]:

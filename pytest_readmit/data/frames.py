@@ -38,6 +38,7 @@ class FrameTable:
         shown: How errors name it.
         rename: Old names to new ones.
         digest: How to identify the bytes behind it; None to hash names and values.
+        version: The immutable version that it is, if its source has versions.
     """
 
     __readmit_injected__ = None
@@ -50,8 +51,10 @@ class FrameTable:
         rename: Mapping[str, str],
         *,
         digest: Callable[[], str] | None = None,
+        version: str | None = None,
     ) -> None:
         self.shown = shown
+        self.version = version
         columns, self._rows = _columns_of(frame, shown)
         names = renamed(unique_names([str(name) for name, _ in columns], shown), rename, shown)
         self._raw = {name: column for name, (_, column) in zip(names, columns, strict=True)}

@@ -1,7 +1,7 @@
 """Find the files of a dataset, and say what is wrong with one before an engine sees it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,12 +40,16 @@ class Files:
         root: The folder that parts are named relative to; None for a single file.
         format: How they are written.
         shown: How the dataset is named in messages.
+        version: The immutable version that they are, if their source has versions.
+        discard: Removes them when they are no longer needed, if they are copies.
     """
 
     paths: tuple[Path, ...]
     root: Path | None
     format: Format
     shown: str
+    version: str | None = None
+    discard: Callable[[], None] | None = None
 
 
 def find_files(value: str, base: Path, wanted: str | None = None) -> Files:

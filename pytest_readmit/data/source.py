@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from pytest_readmit.data.dataset import Dataset
+from pytest_readmit.data.fetched import VERSIONED, fetch
 from pytest_readmit.data.files import FileTable
 from pytest_readmit.data.frames import FrameTable
 from pytest_readmit.data.paths import Files, find_files
 from pytest_readmit.data.roles import Roles, clashes_of, fields_of
+from pytest_readmit.data.sql import QueryTable
 from pytest_readmit.data.store import Kind, Rows, Store
 from pytest_readmit.data.table import Table, mature
+from pytest_readmit.data.tracked import run_file, run_of
 from pytest_readmit.data.where import check_where
 from pytest_readmit.errors import DataError, MissingExtra, ReadmitError, counted, did_you_mean
 
@@ -30,8 +33,8 @@ class SourceSpec:
     Where a dataset is, and which of its rows count.
 
     Args:
-        kind: "path", "frame", or the registered name of a source such as "demo".
-        value: The path, or what the source is to open.
+        kind: "path", "git", "dvc", "sql", "mlflow", "frame", or a registered name such as "demo".
+        value: The path, the query, or what the source is to open.
         base: The folder that relative paths start from.
         read: format, delimiter, header, encoding, null_values, types.
         rename: Old column names to new ones.
@@ -40,6 +43,7 @@ class SourceSpec:
         matured: ``{horizon: "30d", index_time: COLUMN}``.
         as_of: "Today" for `matured`; None for the run's UTC date.
         frame: The frame of kind "frame".
+        options: Further keys: `rev` and `repo`, `connect` and the query's own `parameters`, or `uri`.
     """
 
     kind: str
@@ -52,6 +56,7 @@ class SourceSpec:
     matured: Mapping[str, Any] | None = None
     as_of: date | None = None
     frame: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_dataset(name: str, spec: SourceSpec, roles: Roles, *, like: Dataset | None = None) -> Dataset:
@@ -108,11 +113,44 @@ def _open_table(spec: SourceSpec, like: Dataset | None) -> Table:
     if spec.kind == "frame":
         return FrameTable(spec.frame, spec.value or "frame", spec.rename)
     if spec.kind == "path":
-        files = find_files(spec.value, spec.base, spec.read.get("format"))
-        if files.format == "feather":
-            return _open_feather(files, spec)
-        return FileTable(files, spec.read, spec.rename, like.families() if like is not None else None)
+        return _open_files(find_files(spec.value, spec.base, spec.read.get("format")), spec, like)
+    if spec.kind in VERSIONED:
+        return _open_version(spec, like)
+    if spec.kind == "mlflow":
+        return _open_logged(spec, like)
+    if spec.kind == "sql":
+        connect, bound = str(spec.options.get("connect", "")), spec.options.get("parameters") or {}
+        return QueryTable(spec.value, connect, spec.base, bound, spec.rename)
     return FrameTable(_open_registered(spec.kind, spec.value), f"{spec.kind}: {spec.value}", spec.rename)
+
+
+def _open_files(files: Files, spec: SourceSpec, like: Dataset | None) -> Table:
+    if files.format == "feather":
+        return _open_feather(files, spec)
+    return FileTable(files, spec.read, spec.rename, like.families() if like is not None else None)
+
+
+def _open_version(spec: SourceSpec, like: Dataset | None) -> Table:
+    """Open the copy of a version, which is removed when the table is closed."""
+    fetched = fetch(spec.kind, spec.value, spec.options, spec.base)
+    try:
+        found = find_files(fetched.path, fetched.files, spec.read.get("format"))
+        files = replace(found, shown=fetched.shown, version=fetched.version, discard=fetched.discard)
+        return _open_files(files, spec, like)
+    except BaseException:
+        fetched.discard()
+        raise
+
+
+def _open_logged(spec: SourceSpec, like: Dataset | None) -> Table:
+    """Open what a run logged in MLflow; a run's files do not change."""
+    uri = spec.options.get("uri")
+    if uri is None:
+        raise DataError(f"mlflow: {spec.value}: no MLflow store is named")
+    path = run_file(spec.value, str(uri))
+    files = find_files(path.name, path.parent, spec.read.get("format"))
+    shown = f"mlflow: {spec.value}"
+    return _open_files(replace(files, shown=shown, version=run_of(spec.value)), spec, like)
 
 
 def _open_feather(files: Files, spec: SourceSpec) -> Table:
@@ -124,13 +162,21 @@ def _open_feather(files: Files, spec: SourceSpec) -> Table:
     from pytest_readmit.data.versions import sha256_files
 
     try:
-        parts = [feather.read_table(path, memory_map=True) for path in files.paths]
+        parts = [feather.read_table(path, memory_map=files.discard is None) for path in files.paths]
         whole = pa.concat_tables(parts)
     except pa.ArrowInvalid:
         raise DataError(
             f"{files.shown} is no readable Arrow file, or its parts differ; fetch it again"
         ) from None
-    return FrameTable(whole, files.shown, spec.rename, digest=lambda: sha256_files(files.paths, files.root))
+
+    def digest() -> str:
+        return sha256_files(files.paths, files.root)
+
+    if files.discard is not None:
+        known = digest()
+        files.discard()
+        return FrameTable(whole, files.shown, spec.rename, digest=lambda: known, version=files.version)
+    return FrameTable(whole, files.shown, spec.rename, digest=digest, version=files.version)
 
 
 @functools.lru_cache(maxsize=8)
@@ -139,9 +185,9 @@ def _open_registered(kind: str, value: str) -> Mapping[str, np.ndarray]:
 
     known = {point.name: point for point in entry_points(group=GROUP)}
     if kind not in known:
+        kinds = sorted({"path", "sql", "mlflow", *VERSIONED, *known})
         raise DataError(
-            f"unknown kind of source {kind!r}{did_you_mean(kind, ('path', *known))} "
-            f"(known: {', '.join(sorted(('path', *known)))})"
+            f"unknown kind of source {kind!r}{did_you_mean(kind, kinds)} (known: {', '.join(kinds)})"
         )
     try:
         opened: Mapping[str, np.ndarray] = known[kind].load()(value)

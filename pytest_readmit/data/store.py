@@ -44,6 +44,7 @@ class Store:
     def __init__(self, table: Table, patient: str | None) -> None:
         self.table = table
         self.shown = table.shown
+        self.version = table.version
         self.patient = patient
         self.keeping = patient is not None
         self.base: Rows | None = None

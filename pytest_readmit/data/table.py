@@ -68,6 +68,7 @@ class Table(Protocol):
     """Rows somewhere; a column is read when it is asked for."""
 
     shown: str
+    version: str | None
     fresh: bool
     """Whether `numbers` returns arrays that nobody else holds."""
 

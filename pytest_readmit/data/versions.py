@@ -1,11 +1,16 @@
 """Identify bytes: sha256 of files, and pointers that stand where data should be."""
 
 import hashlib
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 BLOCK = 1 << 20
+_LFS = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\r?\noid sha256:([0-9a-f]{64})\r?\nsize [0-9]+\s*"
+)
 
 
 def sha256_file(path: Path) -> str:
@@ -35,6 +40,37 @@ def sha256_files(paths: Sequence[Path], root: Path | None = None) -> str:
         return sha256_file(paths[0])
     lines = sorted(f"{_relative(path, root)} {sha256_file(path)}\n" for path in paths)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def git_blob_id(path: Path, length: int) -> str:
+    """
+    Return the id that Git gives to a file's content.
+
+    Args:
+        path: The file.
+        length: 40 where the repository counts in SHA-1, 64 where it counts in SHA-256.
+    """
+    digest = hashlib.sha256() if length == 64 else hashlib.sha1(usedforsecurity=False)
+    digest.update(f"blob {path.stat().st_size}\0".encode())
+    return _fed(digest, path)
+
+
+def md5_file(path: Path) -> str:
+    """Return the hex md5 of a file's bytes, which is how DVC names them."""
+    return _fed(hashlib.md5(usedforsecurity=False), path)
+
+
+def _fed(digest: Any, path: Path) -> str:
+    with path.open("rb", buffering=0) as stream:
+        while block := stream.read(BLOCK):
+            digest.update(block)
+    return str(digest.hexdigest())
+
+
+def lfs_object(head: bytes) -> str | None:
+    """Return the sha256 of the content that a Git LFS pointer stands for; None where it is no pointer."""
+    found = _LFS.fullmatch(head)
+    return None if found is None else found[1].decode()
 
 
 def _relative(path: Path, root: Path | None) -> str:

@@ -25,11 +25,15 @@ class ModelFile:
         written: The path as the suite writes it.
         base: The folder that it starts from.
         pinned: The sha256 that stands beside it in the suite, or None.
+        path: Where it is, where its source is no path.
     """
 
-    def __init__(self, written: str, base: Path, pinned: str | None = None) -> None:
+    def __init__(
+        self, written: str, base: Path, pinned: str | None = None, *, path: Path | None = None
+    ) -> None:
         self.written = written
-        self.path = Path(os.path.abspath(base / written))
+        self.path = Path(os.path.abspath(base / written)) if path is None else path
+        self._trusted_by: Path | None = self.path
         self._pinned = None if pinned is None else pinned.removeprefix("sha256:").lower()
         self._digest: str | None = None
 
@@ -54,7 +58,7 @@ class ModelFile:
         suffix = self._suffix()
         data = self._bytes()
         pinned = self._is_pinned()
-        trusted = pinned or trust.covers(self.written, self.path)
+        trusted = pinned or trust.covers(self.written, self._trusted_by)
         if suffix == SKOPS:
             return self._unskop(data, trusted=trusted)
         if not trusted:
@@ -96,6 +100,9 @@ class ModelFile:
             raise DataError(f"{self.written} may not be read: permission denied") from None
         except OSError:
             raise DataError(f"{self.written} could not be read") from None
+        return self._sound(data)
+
+    def _sound(self, data: bytes) -> bytes:
         if not data:
             raise DataError(f"{self.written} is empty (0 bytes)")
         advice = pointer_advice(data[:_HEAD])

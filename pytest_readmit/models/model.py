@@ -2,11 +2,11 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pytest_readmit.data.dataset import Dataset, Scores
+from pytest_readmit.data.dataset import Dataset, Scored, Scores
 from pytest_readmit.data.labels import as_list, label_text
 from pytest_readmit.data.modelled import feature_order, scored_rows
 from pytest_readmit.data.table import Family
@@ -155,6 +155,17 @@ def _class_text(value: Any, family: Family) -> str:
     return label_text(value, family)
 
 
+class Book(Protocol):
+    """What is known of models beside the models themselves; see `ModelBook`."""
+
+    def scores(self, name: str, dataset: Dataset) -> Scores: ...
+    def logged(self, name: str) -> Mapping[str, float]: ...
+    def never_had(self, name: str) -> str | None: ...
+    def facts(self) -> Mapping[str, Mapping[str, Any]]: ...
+    def named(self, source: Any) -> str: ...
+    def uses(self, name: str, sha256: str) -> int | None: ...
+
+
 class Models(Mapping[str, Model]):
     """
     The models of a suite, each loaded when it is first asked for.
@@ -164,17 +175,24 @@ class Models(Mapping[str, Model]):
         names: Their names.
         chosen: The name of the model that the case is about; None where it is not about one.
         why: Why it is about none.
+        book: Where scores, logged metrics and the registry's facts are asked for.
     """
 
     __readmit_injected__ = "models"
 
     def __init__(
-        self, load: Callable[[str], Model], names: tuple[str, ...], chosen: str | None, why: str = ""
+        self,
+        load: Callable[[str], Model],
+        names: tuple[str, ...],
+        chosen: str | None,
+        why: str = "",
+        book: Book | None = None,
     ) -> None:
         self._load = load
         self._names = names
         self._chosen = chosen
         self._why = why
+        self._book = book
 
     def __getitem__(self, name: str) -> Model:
         if name not in self._names:
@@ -183,6 +201,9 @@ class Models(Mapping[str, Model]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # to ask for the model would load it
 
     def __len__(self) -> int:
         return len(self._names)
@@ -198,3 +219,27 @@ class Models(Mapping[str, Model]):
         if self._chosen is None:
             raise DataError(self._why)
         return self._load(self._chosen)
+
+    @property
+    def book(self) -> Book:
+        """
+        What is known of the models beside the models themselves.
+
+        Raises:
+            DataError: They belong to no suite.
+        """
+        if self._book is None:
+            raise DataError("these models belong to no suite")
+        return self._book
+
+    def scored(self, name: str, dataset: Dataset, max_missing: float) -> Scored:
+        """
+        Return the rows of a dataset that have a label and a score of one of the models.
+
+        Raises:
+            DataError: The model cannot be had, or its scores are no probabilities.
+        """
+        if name not in self._names:
+            known = ", ".join(self._names) or "none"
+            raise DataError(f"the suite names no model {name!r} under `models` (it has {known})")
+        return dataset.scored(max_missing, given=self.book.scores(name, dataset))

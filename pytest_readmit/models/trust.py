@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+# A revision and a repository stand in these names too; a ".." in one of them is no step out of a folder.
+_REVISIONS = ("git:", "dvc:")
+
 
 @dataclass(frozen=True, slots=True)
 class Trust:
@@ -43,7 +46,7 @@ class Trust:
 
 def _plain(text: str) -> str:
     """Return a path without detours, so that no ``..`` leads out of a trusted folder."""
-    if "://" in text or ":/" in text:
+    if "://" in text or ":/" in text or text.startswith(_REVISIONS):
         return text
     return os.path.normpath(text).replace(os.sep, "/")
 

@@ -2,6 +2,15 @@
 
 from pytest_readmit.suite.model import ColumnRoles, Entry, Settings, Source, Suite
 from pytest_readmit.suite.read import read_suite
-from pytest_readmit.suite.sources import parse_source
+from pytest_readmit.suite.sources import parse_source, source_of
 
-__all__ = ["ColumnRoles", "Entry", "Settings", "Source", "Suite", "parse_source", "read_suite"]
+__all__ = [
+    "ColumnRoles",
+    "Entry",
+    "Settings",
+    "Source",
+    "Suite",
+    "parse_source",
+    "read_suite",
+    "source_of",
+]

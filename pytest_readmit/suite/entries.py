@@ -10,11 +10,6 @@ from pytest_readmit.suite.model import CheckLike, Entry, FaultLike
 from pytest_readmit.suite.nodes import Listing, Node, Problems, Scalar, Table, quoted
 from pytest_readmit.suite.scope import Scope
 
-RESERVED = frozenset({
-    "promotion",
-})  # fmt: skip
-"""Checks that a suite may name one day."""
-
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -95,9 +90,6 @@ class EntryReader:
     def _is_known(self, name: str, place: tuple[int, int], shown: str, *, secret: bool) -> bool:
         if name in self.checks:
             return True
-        if name in RESERVED:
-            self.problems.add(place, "checks", f"the check {shown} is not available in this version")
-            return False
         hint = "" if secret else did_you_mean(name, self.checks)
         listed = "" if hint else "; `readmit list` names the checks"
         self.problems.add(place, "checks", f"unknown check {shown}{hint}{listed}")

@@ -47,7 +47,7 @@ class Source:
         read: How to read files: format, delimiter, header, encoding, null_values, types.
         rename: Old to new column name.
         matured: ``{"horizon": "30d", "index_time": COLUMN}``, or None.
-        options: Every other key of a model's source.
+        options: Every other key: `rev`, `repo`, `connect`, a model's `sha256`; a query's bound `parameters`.
         line: 1-based line.
         column: 1-based column.
     """

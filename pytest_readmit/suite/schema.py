@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from pytest_readmit.suite.common import CORRECTIONS, DECISIONS, DEFAULTS, REACTIONS, REFUSED_TAGS, SEVERITIES
-from pytest_readmit.suite.sources import FORMATS, KINDS, source_kinds
+from pytest_readmit.suite.sources import FORMATS, KINDS, OPTIONS, source_kinds
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = {"$ref": "#/$defs/variable"}
@@ -168,9 +168,30 @@ def _source() -> dict[str, Any]:
         },
     }
     kinds = source_kinds()
-    sources = dict.fromkeys(kinds, _TEXT)
-    one_kind = [{"required": [kind]} for kind in kinds]
-    return {"anyOf": [_TEXT, _closed({**sources, **keys}, oneOf=one_kind)]}
+    words = {
+        "sql": "One SELECT on the database that `connect` names.",
+        "connect": "duckdb:PATH; it is only read.",
+        "rev": "A tag, branch or commit.",
+        "repo": "The folder or address of another repository; paths start from its top.",
+    }
+    further = dict.fromkeys(option for options in OPTIONS.values() for option in options)
+    texts = {key: _TEXT | ({"description": words[key]} if key in words else {}) for key in (*kinds, *further)}
+    texts["connect"] |= {"pattern": r"^duckdb:.|\$\{"}
+    owners = {option: [kind for kind in kinds if option in OPTIONS.get(kind, ())] for option in further}
+    return {
+        "anyOf": [
+            _TEXT,
+            _closed(
+                {**texts, **keys},
+                oneOf=[{"required": [kind]} for kind in kinds],
+                dependentRequired={"sql": ["connect"]},
+                dependentSchemas={
+                    option: {"anyOf": [{"required": [kind]} for kind in theirs]}
+                    for option, theirs in owners.items()
+                },
+            ),
+        ]
+    }
 
 
 def _model() -> dict[str, Any]:

@@ -11,14 +11,12 @@ from pytest_readmit.suite.scope import Scope
 from pytest_readmit.suite.variables import Variables
 
 GROUP = "readmit.sources"
-_BUILT_IN = ("path", "demo")
-_RESERVED: Mapping[str, tuple[str, ...]] = {
-    "sql": ("connect",),
-    "dvc": ("rev", "repo"),
-    "git": ("rev",),
-    "mlflow": (),
-    "profile": (),
-}
+_BUILT_IN = ("path", "demo", "sql", "dvc", "git", "mlflow")
+_RESERVED = ("profile", "score")
+OPTIONS: Mapping[str, tuple[str, ...]] = {"sql": ("connect",), "dvc": ("rev", "repo"), "git": ("rev", "repo")}
+"""The further keys of each kind of source."""
+BACKENDS = ("duckdb",)
+_REVISION = ("rev", "repo")
 _MODEL_KINDS = ("path", "mlflow", "score", "git", "dvc")
 _MODEL_OPTIONS = ("sha256", "rev", "repo", "name")
 _COMMON = ("where", "read", "rename", "matured")
@@ -50,10 +48,22 @@ def parse_source(text: str) -> Source:
     if colon and kind in source_kinds():
         if not value.strip():
             raise SuiteError([f"--readmit-data: nothing after {text!r}; give {kind}:VALUE"])
-        return Source(kind=kind, value=value)
-    if colon and (kind in _RESERVED or kind == "score"):
+        return _given(kind, value)
+    if colon and kind in _RESERVED:
         raise SuiteError([f"--readmit-data: the `{kind}` source is not available in this version"])
     return Source(kind="path", value=text)
+
+
+def _given(kind: str, value: str) -> Source:
+    """Return a source of the command line; what has revisions may end in ``@REV``."""
+    if kind == "sql":
+        raise SuiteError(["--readmit-data: a query needs `connect` too; write it in the suite"])
+    path, at, rev = value.rpartition("@")
+    if "rev" not in OPTIONS.get(kind, ()) or not at:
+        return Source(kind=kind, value=value)
+    if not path or not rev:
+        raise SuiteError([f"--readmit-data: {kind}:{value} is not complete; give {kind}:PATH@REV"])
+    return Source(kind=kind, value=path, options={"rev": rev})
 
 
 def read_datasets(node: Node, scope: Scope, variables: Variables) -> dict[str, Source]:
@@ -76,7 +86,7 @@ def _dataset(node: Node, scope: Scope, variables: Variables) -> Source | None:
         scope.add(node, f"a source is a path or a mapping such as {{demo: current}}, not {node.shown}")
         return None
     kinds = source_kinds()
-    kind = _kind(node, scope, kinds, (*kinds, *_RESERVED, "score"))
+    kind = _kind(node, scope, kinds, (*kinds, *_RESERVED))
     if kind is None:
         return None
     if kind not in kinds:
@@ -104,9 +114,15 @@ def _kind(table: Table, scope: Scope, kinds: tuple[str, ...], known: tuple[str, 
 
 def _source(kind: str, table: Table, scope: Scope, variables: Variables) -> Source:
     parts: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    further = OPTIONS.get(kind, ())
     for key, node in table.items.items():
-        if key == kind:
+        if key == "sql":
+            parts["value"], options["parameters"] = _sql(node, scope, variables)
+        elif key == kind:
             parts["value"] = scope.text(key, node)
+        elif key in further:
+            options[key] = _option(key, node, scope)
         elif key == "where":
             parts |= _where(node, scope, variables)
         elif key == "read":
@@ -116,9 +132,41 @@ def _source(kind: str, table: Table, scope: Scope, variables: Variables) -> Sour
         elif key == "matured":
             parts["matured"] = _matured(node, scope)
         else:
-            scope.unknown("key", key, table.marks[key], (kind, *_COMMON))
+            scope.unknown("key", key, table.marks[key], (kind, *further, *_COMMON))
+    if kind == "sql":
+        _contradictions(table, scope)
     given = {name: part for name, part in parts.items() if part is not None}
-    return Source(kind=kind, line=table.line, column=table.column, **{"value": "", **given})
+    return Source(kind=kind, line=table.line, column=table.column, options=options, **{"value": "", **given})
+
+
+def _option(key: str, node: Node, scope: Scope) -> str | None:
+    if key != "connect":
+        expected = "a tag, branch or commit" if key == "rev" else "a folder or an address"
+        return scope.text(key, node, expected)
+    text = scope.text(key, node, "duckdb:PATH")
+    backend, colon, path = (text or "").partition(":")
+    if text is not None and (backend not in BACKENDS or not colon or not path.strip()):
+        # Not the text itself, which may hold a password.
+        shown = f", not {backend}" if colon and backend.isalnum() and backend not in BACKENDS else ""
+        scope.add(node, f"`connect` must be duckdb:PATH{shown}; the backends are: {', '.join(BACKENDS)}")
+    return text
+
+
+def _sql(node: Node, scope: Scope, variables: Variables) -> tuple[str | None, Mapping[str, str]]:
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.raw.strip():
+        scope.wrong("sql", node, 'a query, such as "SELECT * FROM visits"')
+        return None, {}
+    return variables.bind(node, scope.where, "sql")
+
+
+def _contradictions(table: Table, scope: Scope) -> None:
+    """Note what a query lacks, or has no use for: its types are the database's own."""
+    if "connect" not in table.items:
+        scope.add(table, "missing `connect`; write connect: duckdb:PATH")
+    read = table.items.get("read")
+    for key in read.items if isinstance(read, Table) else ():
+        if key != "types":
+            scope.add(table.marks["read"], f"`read.{key}` is for files; a query has types of its own")
 
 
 def _where(node: Node, scope: Scope, variables: Variables) -> dict[str, Any]:
@@ -205,6 +253,15 @@ def _matured(node: Node, scope: Scope) -> dict[str, str] | None:
     return {key: value for key, value in found.items() if value is not None}
 
 
+def source_of(given: Any) -> Source:
+    """Return the source of a model that a check's parameters hold: a path, or a mapping as in `models`."""
+    if isinstance(given, str):
+        return Source(kind="path", value=given)
+    kind = next(key for key in given if key in _MODEL_KINDS)
+    options = {key: value for key, value in given.items() if key != kind}
+    return Source(kind=kind, value=str(given[kind]), options=options)
+
+
 def read_models(node: Node, scope: Scope) -> dict[str, Source]:
     """Return the models of `models`; only their form is checked here."""
     table = scope.table("models", node, "a mapping from a model's name to its source")
@@ -232,6 +289,12 @@ def read_model(node: Node, scope: Scope) -> Source | None:
     for key, item in scope.closed(node, (kind, *_MODEL_OPTIONS)):
         if key == kind:
             value = scope.text(key, item) or ""
+        elif key in _REVISION:
+            if key not in OPTIONS.get(kind, ()):
+                scope.add(
+                    node.marks[key], f"`{key}` is for git and dvc; a {kind} has no revisions of its own"
+                )
+            options[key] = _option(key, item, scope)
         else:
             options[key] = item.plain
     return Source(kind=kind, value=value, options=options, line=node.line, column=node.column)

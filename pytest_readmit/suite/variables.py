@@ -30,7 +30,7 @@ class Variables:
             if len(self._problems) > before:
                 self._problems.mute((scalar.line, scalar.column))
 
-    def bind(self, node: Scalar, where: str) -> tuple[str, Mapping[str, str]]:
+    def bind(self, node: Scalar, where: str, key: str = "where") -> tuple[str, Mapping[str, str]]:
         """Return SQL text with ``$NAME`` for ``${NAME}``, and the values to bind by name."""
         bound: dict[str, str] = {}
 
@@ -41,7 +41,7 @@ class Variables:
             if name is None or value is None:
                 return ""
             if bound.setdefault(name, value) != value:
-                self._problems.add(node, where, f"`where`: ${{{name}}} has two defaults here; keep one")
+                self._problems.add(node, where, f"`{key}`: ${{{name}}} has two defaults here; keep one")
             return f"${name}"
 
         def piece(match: re.Match[str]) -> str:
@@ -50,7 +50,7 @@ class Variables:
             inside = next((each for each in _PIECE.finditer(match.group()) if each["inner"]), None)
             if inside:
                 said = f"write {inside.group()} without quotes: it is bound as a value, not pasted"
-                self._problems.add(node, where, f"`where`: {said}")
+                self._problems.add(node, where, f"`{key}`: {said}")
             return match.group().replace("$${", "${")
 
         return _SQL.sub(piece, node.raw), bound

@@ -1,6 +1,7 @@
 """Frames, and the ways to put them before a check."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from pytest_readmit import Claim, Context, Finding, Model, Models, Selected, run
 from pytest_readmit.data.dataset import Dataset, Roles
 from pytest_readmit.data.source import SourceSpec, open_dataset
 from pytest_readmit.stats.metrics import METRICS
+from readmit_checks import contest
 
 
 def cohort(seed: int = 0, rows: int = 4000) -> pd.DataFrame:
@@ -157,6 +159,7 @@ def every_claim(opened: Callable[..., tuple[Dataset, Dataset]]) -> dict[str, lis
             outcomes.target_drift(*numbers, context),
             outcomes.target_drift(*levels, context),
         ],
+        "promotion": _promotions(after, context),
         "prediction_drift": [outcomes.prediction_drift(before, after, context, threshold=0.2)],
         "missing_drift": [missing.missing_drift(*glucose), missing.missing_drift(*age, direction="up")],
         "unseen_categories": [quality.unseen_categories(*ward, context)],
@@ -207,6 +210,34 @@ def every_claim(opened: Callable[..., tuple[Dataset, Dataset]]) -> dict[str, lis
         "patient_overlap": [integrity.patient_overlap(before, after, context, max=0.0)],
         "label_maturity": [integrity.label_maturity(after, context, index_time="dischtime")],
     }
+
+
+def _promotions(current: Dataset, context: Context) -> list[Claim]:
+    """Return a challenger better than the champion, guarded, and one of three that is as good."""
+    rows = current.scored().predictions
+    noise = np.random.default_rng(3).normal(0, 0.03, (3, rows.n))
+    scores = {
+        "champion": rows.score - noise[0],
+        "challenger": rows.score,
+        "candidate-1": rows.score + noise[1],
+    }
+    models: Any = SimpleNamespace(book=SimpleNamespace(uses=lambda *_: None))
+    claims = []
+    for rivals in (("challenger",), ("challenger", "candidate-1")):
+        held = contest.Contest(
+            metric="roc_auc",
+            threshold=0.15,
+            dataset=current,
+            rows={name: replace(rows, score=score) for name, score in scores.items()},
+            rivals=rivals,
+            left_out=0,
+        )
+        claims += [contest.compared(held, rule, models, context) for rule in _RULES]
+        claims += [contest.guarded(held, name, 0.01, context) for name in ("brier", "recall")]
+    return claims
+
+
+_RULES = (contest.Rule(), contest.Rule(proven_above=0.02), contest.Rule(non_inferior_by=0.01))
 
 
 def _changes() -> list[tuple[Any, Any]]:

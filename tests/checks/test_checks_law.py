@@ -28,6 +28,7 @@ BUILT_IN = (
     "patient_overlap",
     "performance",
     "prediction_drift",
+    "promotion",
     "schema",
     "target_drift",
     "unique",

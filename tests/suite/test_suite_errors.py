@@ -112,9 +112,6 @@ CASES = {
     "checks:\n  - nonsense: {a: 1}\n": [
         "s.yml:2:5: checks: unknown check 'nonsense'; `readmit list` names the checks"
     ],
-    "checks:\n  - promotion: {metric: roc_auc}\n": [
-        "s.yml:2:5: checks: the check 'promotion' is not available in this version"
-    ],
     "checks:\n  - data_drift:\n    columns: [age]\n": [
         "s.yml:3:5: data_drift: indent `columns` under `data_drift`"
     ],

@@ -233,8 +233,8 @@ def test_on_may_name_a_dataset_that_the_run_brings(read):
 
 SOURCES = {
     "{pth: a}": "s.yml:1:18: data.current: unknown source 'pth', did you mean 'path'?",
-    "{}": "s.yml:1:17: data.current: names no source; give one of path, demo",
-    "{where: a}": "s.yml:1:17: data.current: names no source; give one of path, demo",
+    "{}": "s.yml:1:17: data.current: names no source; give one of path, demo, sql, dvc, git, mlflow",
+    "{where: a}": "s.yml:1:17: data.current: names no source; give one of path, demo, sql, dvc, git, mlflow",
     "{path: a, demo: b}": "s.yml:1:27: data.current: `path` and `demo` in one source; keep one",
     "[a]": "s.yml:1:17: data.current: a source is a path or a mapping such as {demo: current}, not a list",
     "": "s.yml:1:17: data.current: `path` must be a path or a mapping such as {demo: current}, not nothing",
@@ -263,12 +263,11 @@ SOURCES = {
     "{path: a, matured: {horizon: 30, index_time: t}}": (
         "s.yml:1:46: data.current.matured: `horizon` must be a duration such as 30d, 12h or 45m, not 30"
     ),
-    "{sql: select 1, connect: 'duckdb:a'}": (
-        "s.yml:1:18: data.current: the `sql` source is not available in this version"
+    "{dvc: a, rev: 1.0}": "s.yml:1:31: data.current: `rev` must be a tag, branch or commit, not 1.0; put it in quotes",
+    "{git: a, connect: b}": (
+        "s.yml:1:26: data.current: unknown key 'connect'; known: git, rev, repo, where, read, rename, matured"
     ),
-    "{dvc: a, rev: b}": "s.yml:1:18: data.current: the `dvc` source is not available in this version",
-    "{git: a}": "s.yml:1:18: data.current: the `git` source is not available in this version",
-    "{mlflow: a}": "s.yml:1:18: data.current: the `mlflow` source is not available in this version",
+    "{git: a, dvc: b}": "s.yml:1:26: data.current: `git` and `dvc` in one source; keep one",
     "{profile: a}": "s.yml:1:18: data.current: the `profile` source is not available in this version",
     "{score: a}": "s.yml:1:18: data.current: the `score` source is not available in this version",
 }
@@ -322,7 +321,8 @@ def test_a_source_on_the_command_line_is_a_path_unless_it_begins_with_a_kind(tex
     [
         ("", "the source is empty"),
         ("demo:", "nothing after 'demo:'"),
-        ("dvc:data.csv", "the `dvc` source is not available in this version"),
+        ("profile:base.json", "the `profile` source is not available in this version"),
+        ("dvc:data.csv@", "give dvc:PATH@REV"),
     ],
 )
 def test_a_wrong_source_on_the_command_line_is_told(text, said):
