@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,14 +27,18 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0 done, 2 interrupted, 4 suite or command line wrong."""
+    """
+    Run the command; return its exit code.
+
+    0 done, 1 refused or found wrong, 2 interrupted, 3 the registry failed, 4 suite or command line wrong.
+    """
     try:
-        options = _parser().parse_args(argv)
+        options = _options(sys.argv[1:] if argv is None else argv)
         code: int = options.run(options)
         sys.stdout.flush()
     except ReadmitError as error:
         _say(str(error), sys.stderr)
-        return WRONG
+        return int(getattr(error, "exit_code", WRONG))
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else WRONG
     except KeyboardInterrupt:
@@ -46,7 +50,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; what follows ``--`` after `promote` is for pytest."""
+    typed, rest = list(argv), []
+    if typed[:1] == ["promote"] and "--" in typed:
+        rest = typed[typed.index("--") + 1 :]
+        typed = typed[: typed.index("--")]
+    options = _parser().parse_args(typed)
+    options.rest = rest
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
+    from pytest_readmit.mlops.commands import add_commands
+
     parser = _Parser(prog="readmit", description="Suites and records of pytest-readmit.")
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -69,7 +86,25 @@ def _parser() -> argparse.ArgumentParser:
     report = _command(commands, "report", _report, "write a record as one HTML page")
     report.add_argument("record", metavar="RECORD", help="a file that --readmit-json wrote")
     report.add_argument("-o", "--output", required=True, metavar="FILE", help="the page")
+    add_commands(lambda name, run, about: _command(commands, name, _printed(run), about))
     return parser
+
+
+def _printed(
+    run: Callable[[argparse.Namespace], Generator[str, None, int]],
+) -> Callable[[argparse.Namespace], int]:
+    """Print what a command yields, each line as it comes."""
+
+    def print_each(options: argparse.Namespace) -> int:
+        lines = run(options)
+        while True:
+            try:
+                _say(next(lines))
+                sys.stdout.flush()
+            except StopIteration as end:
+                return int(end.value)
+
+    return print_each
 
 
 class _Version(argparse.Action):

@@ -1,5 +1,6 @@
 """pytest hooks, thin: everything else is imported when a suite is named."""
 
+import argparse
 import os
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--readmit-report", metavar="FILE", help="write the report, one HTML page")
     group.addoption("--readmit-json", metavar="FILE", help="write the record, JSON")
+    group.addoption(
+        "--readmit-attestation",
+        metavar="FILE",
+        help="write an in-toto test result on the record, for signing with your own tool",
+    )
     group.addoption(
         "--readmit-set",
         action="append",
@@ -56,7 +62,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     """Put the named suites in the place of path arguments before pytest looks for conftest files."""
     options = early_config.known_args_namespace
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        replace_outputs(early_config, options.readmit_json, options.readmit_report)
+        replace_outputs(early_config, *_outputs(options))
     if not options.readmit_suite or options.help or options.version:
         return
     from pytest_readmit.collect import named_suites
@@ -87,7 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
     options = config.option
     arguments = [argument for argument in config.args if argument.partition("::")[0].endswith(SUFFIXES)]
     paths = config.stash.get(PATHS, [])
-    outputs = options.readmit_json, options.readmit_report
+    outputs = _outputs(options)
     if options.help or options.version or not (arguments or paths or any(outputs)):
         return
     is_controller = not hasattr(config, "workerinput")
@@ -116,13 +122,15 @@ def _take_part(config: pytest.Config, suites: list[Path], *, is_controller: bool
         reporter.take_part(config, gates)
 
 
-def replace_outputs(
-    config: pytest.Config, json_file: str | None, report_file: str | None, *, must: bool = False
-) -> None:
+def _outputs(options: argparse.Namespace) -> tuple[str | None, ...]:
+    return options.readmit_json, options.readmit_report, options.readmit_attestation
+
+
+def replace_outputs(config: pytest.Config, *files: str | None, must: bool = False) -> None:
     """Replace what an earlier run left, once, so that nobody takes it for this run's."""
-    if config.stash.get(REPLACED, False) or not (json_file or report_file):
+    if config.stash.get(REPLACED, False) or not any(files):
         return
-    _refuse_outputs(config, [each for each in (json_file, report_file) if each])
+    _refuse_outputs(config, [each for each in files if each])
     from pytest_readmit import reporter
 
     try:
@@ -135,14 +143,14 @@ def replace_outputs(
 
 
 def _refuse_outputs(config: pytest.Config, outputs: list[str]) -> None:
-    """Refuse to write over a suite, or record and report over each other."""
+    """Refuse to write over a suite, or one output over another."""
     for output in outputs:
         if output.endswith(SUFFIXES):
-            raise pytest.UsageError(f"{output} is a suite's name; record and report are not written there")
+            raise pytest.UsageError(f"{output} is a suite's name; no output is written there")
     paths = [os.path.realpath(config.invocation_params.dir / output) for output in outputs]
     files = [path for path in paths if os.path.isfile(path) or not os.path.exists(path)]
     if len(set(files)) < len(files):
-        raise pytest.UsageError(f"--readmit-json and --readmit-report name the same file: {outputs[0]}")
+        raise pytest.UsageError(f"two outputs of --readmit-… name the same file: {outputs[0]}")
 
 
 def _path_of(argument: str, config: pytest.Config) -> Path:

@@ -46,6 +46,8 @@ def replace_stale(config: pytest.Config, *, exit_code: int = pytest.ExitCode.INT
         record.write(_output(config, options.readmit_json), nothing)
     if options.readmit_report:
         record.write_text(_output(config, options.readmit_report), STALE_PAGE)
+    if options.readmit_attestation:
+        _output(config, options.readmit_attestation).unlink(missing_ok=True)
 
 
 def told(error: ReadmitError) -> str:
@@ -137,7 +139,8 @@ class Reporter:
         terminalreporter.section("readmit")
         for line in (*summary(self.record), *same_data(self.record)):
             terminalreporter.write_line(printable(line))
-        for option in (self._config.option.readmit_json, self._config.option.readmit_report):
+        options = self._config.option
+        for option in (options.readmit_json, options.readmit_report, options.readmit_attestation):
             if option and not self.unwritten:
                 terminalreporter.write_line(f"written: {printable(option)}")
 
@@ -165,6 +168,7 @@ class Reporter:
         )
 
     def _build(self, code: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+        options = self._config.option
         chosen = len(self._case_of) if self._selected is None else len(self._selected)
         return record.build(
             self._gates.plan,
@@ -172,7 +176,7 @@ class Reporter:
             exit_code=code,
             provenance=facts,
             deselected=len(self._case_of) - chosen,
-            sealed=bool(self._config.option.readmit_json or self._config.option.readmit_report),
+            sealed=bool(options.readmit_json or options.readmit_report or options.readmit_attestation),
             broken=self._broken or code in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR),
         )
 
@@ -193,7 +197,20 @@ class Reporter:
             except Exception as error:  # a report that cannot be drawn must not cost the record
                 reason = error if isinstance(error, OSError) else type(error).__name__
                 failures.append(f"the report could not be written: {reason}")
+        if options.readmit_attestation:
+            try:
+                _attest(_output(self._config, options.readmit_attestation), content)
+            except OSError as error:
+                failures.append(f"the attestation could not be written: {error}")
         return failures
+
+
+def _attest(path: Path, content: dict[str, Any]) -> None:
+    from pytest_readmit.mlops import attestation
+
+    made = attestation.statement(content)
+    if made is not None:
+        record.write_text(path, attestation.dumps(made))
 
 
 def take_part(config: pytest.Config, gates: Gates) -> None:
