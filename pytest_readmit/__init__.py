@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from pytest_readmit.data.dataset import Column, Dataset, Labels, Scored, Scores
     from pytest_readmit.errors import DataError, MissingExtra, ReadmitError, SuiteError
     from pytest_readmit.models.model import Model, Models
-    from pytest_readmit.registry import (
+    from pytest_readmit.registry import check
+    from pytest_readmit.signature import (
         Case,
         Direction,
         Duration,
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
         Schema,
         Selected,
         Share,
-        check,
     )
 
 __all__ = [
@@ -56,7 +56,8 @@ _HOMES = {
     "pytest_readmit.data.dataset": ("Column", "Dataset", "Labels", "Scored", "Scores"),
     "pytest_readmit.errors": ("DataError", "MissingExtra", "ReadmitError", "SuiteError"),
     "pytest_readmit.models.model": ("Model", "Models"),
-    "pytest_readmit.registry": (
+    "pytest_readmit.registry": ("check",),
+    "pytest_readmit.signature": (
         "Case",
         "Direction",
         "Duration",
@@ -65,7 +66,6 @@ _HOMES = {
         "Schema",
         "Selected",
         "Share",
-        "check",
     ),
 }
 

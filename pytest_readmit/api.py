@@ -12,6 +12,7 @@ from pytest_readmit.claim import Finding
 from pytest_readmit.errors import SuiteError
 from pytest_readmit.registry import Registry, load, spec_of
 from pytest_readmit.run import decide_all
+from pytest_readmit.settings import PlanSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,7 @@ def run_suite(
     Raises:
         SuiteError: If the suite is wrong; it lists every problem with line and column.
     """
-    settings = cases.PlanSettings(
+    settings = PlanSettings(
         variables=dict(variables or {}),
         environ=dict(os.environ),
         data=dict(data or {}),
@@ -166,7 +167,7 @@ def run_check(
     with tempfile.TemporaryDirectory(prefix="readmit-") as folder:
         path = Path(folder) / f"{name}.yml"
         path.write_text(_yaml(suite), encoding="utf-8")
-        settings = cases.PlanSettings(
+        settings = PlanSettings(
             environ={}, data=data, models=dict(models or {}), trust=tuple(trust), root=Path(folder)
         )
         return list(_run(path, settings, registry).findings)
@@ -182,7 +183,7 @@ def _yaml(value: Mapping[str, Any]) -> str:
         raise SuiteError(["a number must be finite, and no value may hold itself"]) from error
 
 
-def _run(path: Path, settings: cases.PlanSettings, registry: Registry | None) -> Result:
+def _run(path: Path, settings: PlanSettings, registry: Registry | None) -> Result:
     plan = cases.plan([path], settings, registry=registry)
     started = provenance.now()
     findings, sources = decide_all(plan)

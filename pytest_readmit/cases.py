@@ -2,62 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from pytest_readmit import needs
-from pytest_readmit.data.dataset import Dataset, Roles
-from pytest_readmit.data.source import SourceSpec, open_dataset
-from pytest_readmit.errors import DataError, Problem, ReadmitError, SuiteError
-from pytest_readmit.models.mlflow import tracking_uri
-from pytest_readmit.models.opening import ModelBook, model_specs
-from pytest_readmit.models.trust import Trust
+from pytest_readmit.data.dataset import Dataset
+from pytest_readmit.errors import DataError, Problem, SuiteError
+from pytest_readmit.inputs import Opened, as_of, open_datasets, open_models, pins_of
+from pytest_readmit.models.opening import ModelBook
 from pytest_readmit.names import safe_names, shown_path
-from pytest_readmit.registry import CheckSpec, Registry, Schema, load
+from pytest_readmit.registry import Registry, load
 from pytest_readmit.rule import Policy, Waiver
 from pytest_readmit.selection import SINGLE_ROLES, Draft, segments, select
-from pytest_readmit.suite import Entry, Settings, Source, Suite, parse_source, read_suite, source_of
-
-Opened = Dataset | DataError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanSettings:
-    """
-    What the command line, the environment and the configuration add to the suite files.
-
-    Args:
-        variables: Values given by name for ``${NAME}``.
-        environ: The environment.
-        allowed_env: Names of the environment that a suite may use beside ``READMIT_*``.
-        data: Dataset name → source text (``demo:drifted``, a path) or a frame.
-        models: Model name → a fitted classifier, or a path; replaces what the suite names.
-        trust: Globs on the models that may be loaded even where loading runs their code.
-        check_modules: Importable modules that register checks.
-        max_cases: The most cases a suite may expand to.
-        strict: Every warning and undecided gate blocks.
-        honour_waivers: False under ``--runxfail``.
-        root: The folder that suite paths are shown relative to.
-        folder: The folder that paths on the command line start from.
-        shown: How each suite is called in ids and messages, where `root` does not say it.
-    """
-
-    variables: Mapping[str, str] = field(default_factory=dict)
-    environ: Mapping[str, str] = field(default_factory=dict)
-    allowed_env: frozenset[str] = frozenset()
-    data: Mapping[str, Any] = field(default_factory=dict)
-    models: Mapping[str, Any] = field(default_factory=dict)
-    trust: Sequence[str] = ()
-    check_modules: Sequence[str] = ()
-    max_cases: int = 10_000
-    strict: bool = False
-    honour_waivers: bool = True
-    root: Path = field(default_factory=Path.cwd)
-    folder: Path = field(default_factory=Path.cwd)
+from pytest_readmit.settings import PlanSettings
+from pytest_readmit.signature import CheckSpec, Schema
+from pytest_readmit.suite import Entry, Settings, Suite, read_suite
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class PlannedCase:
     """
     One case of a suite, not yet decided.
@@ -108,6 +70,13 @@ class Plan:
     datasets: tuple[Mapping[str, Opened], ...]
     models: tuple[ModelBook, ...]
 
+    def pins(self) -> dict[str, str]:
+        """Return the versions that moving sources name now, for `PlanSettings` of other processes."""
+        pins: dict[str, str] = {}
+        for suite, datasets, models in zip(self.suites, self.datasets, self.models, strict=True):
+            pins |= pins_of(suite, datasets, models)
+        return pins
+
     def close(self) -> None:
         """Let go of files and connections."""
         for datasets in self.datasets:
@@ -129,7 +98,7 @@ def plan(paths: Sequence[Path], settings: PlanSettings, *, registry: Registry | 
     problems: list[Problem | str] = list(needs.problems(suites, settings.data, checks, **given))
     if problems:
         raise SuiteError(problems)
-    opened = tuple(_open(suite, settings, checks) for suite in suites)
+    opened = tuple(open_datasets(suite, settings, checks) for suite in suites)
     cases: list[PlannedCase] = []
     for index, (suite, datasets) in enumerate(zip(suites, opened, strict=True)):
         cases += _expand_suite(index, suite, datasets, checks, settings)
@@ -138,7 +107,8 @@ def plan(paths: Sequence[Path], settings: PlanSettings, *, registry: Registry | 
         cases=tuple(cases),
         datasets=opened,
         models=tuple(
-            _models(suite, settings, checks, datasets) for suite, datasets in zip(suites, opened, strict=True)
+            open_models(suite, settings, checks, datasets)
+            for suite, datasets in zip(suites, opened, strict=True)
         ),
     )
 
@@ -162,97 +132,6 @@ def _read(paths: Sequence[Path], settings: PlanSettings, checks: Registry) -> li
     if problems:
         raise SuiteError(problems)
     return suites
-
-
-def _open(suite: Suite, settings: PlanSettings, checks: Registry) -> dict[str, Opened]:
-    roles = _roles(suite, checks)
-    today = as_of(suite)
-    specs = {name: _spec(source, suite.path.parent, today) for name, source in suite.data.items()}
-    for name, given in settings.data.items():
-        specs[name] = _override(specs.get(name), given, settings.folder, today)
-    uri = tracking_uri(suite.mlflow.get("tracking_uri"), settings.environ, suite.path.parent)
-    specs = {
-        name: replace(spec, options={"uri": uri}) if spec.kind == "mlflow" else spec
-        for name, spec in specs.items()
-    }
-    opened: dict[str, Opened] = {}
-    for name in sorted(specs, key=lambda name: name != "reference"):
-        like = opened.get("reference")
-        try:
-            opened[name] = open_dataset(
-                name, specs[name], roles, like=like if isinstance(like, Dataset) else None
-            )
-        except ReadmitError as error:
-            opened[name] = error if isinstance(error, DataError) else DataError(str(error))
-        except Exception as error:  # a crashed reader is an error of its cases; its text could quote cells
-            opened[name] = DataError(f"dataset {name!r} could not be opened ({type(error).__name__})")
-    return opened
-
-
-def _models(
-    suite: Suite, settings: PlanSettings, checks: Registry, datasets: Mapping[str, Opened]
-) -> ModelBook:
-    trust = Trust(settings.trust, (settings.folder, settings.root))
-    base, columns = suite.path.parent, suite.columns
-    uri = tracking_uri(suite.mlflow.get("tracking_uri"), settings.environ, base)
-    specs = model_specs(suite.models, settings.models, base, settings.folder, uri)
-    extra = needs.brought(suite, checks)
-    sources = {name: source_of(source) for name, source in extra.items()}
-    specs |= model_specs(sources, {}, base, base, uri)
-    return ModelBook(specs, columns.positive_label, columns.score, trust, datasets, extra)
-
-
-def as_of(suite: Suite) -> date:
-    """Return the day that counts as today for a suite."""
-    return suite.as_of or datetime.now(UTC).date()
-
-
-def _roles(suite: Suite, checks: Registry) -> Roles:
-    named = suite.columns
-    models = [*suite.models.values(), *map(source_of, needs.brought(suite, checks).values())]
-    return Roles(
-        target=named.target,
-        positive_label=named.positive_label,
-        negative_label=named.negative_label,
-        score=named.score,
-        patient=named.patient,
-        id=named.id,
-        time=named.time,
-        sensitive=tuple(named.sensitive),
-        numerical=tuple(named.numerical),
-        categorical=tuple(named.categorical),
-        features=None if named.features is None else tuple(named.features),
-        ignore=tuple(named.ignore),
-        scores=tuple(model.value for model in models if model.kind == "score"),
-    )
-
-
-def _spec(source: Source, base: Path, today: date) -> SourceSpec:
-    return SourceSpec(
-        kind=source.kind,
-        value=str(source.value),
-        base=base,
-        read=source.read,
-        rename=source.rename,
-        where=source.where,
-        parameters=source.where_parameters,
-        matured=source.matured,
-        as_of=today,
-        options=source.options,
-    )
-
-
-def _override(old: SourceSpec | None, given: Any, folder: Path, today: date) -> SourceSpec:
-    """Return the spec that the command line or the caller puts in a dataset's place; filters stay."""
-    if isinstance(given, str | Path):
-        new = _spec(parse_source(str(given)), folder, today)
-    else:
-        new = SourceSpec(kind="frame", value=type(given).__name__, base=folder, frame=given, as_of=today)
-    if old is None:
-        return new
-    return replace(
-        new, read=old.read, rename=old.rename, where=old.where, parameters=old.parameters, matured=old.matured
-    )
 
 
 def _expand_suite(
@@ -298,6 +177,8 @@ def _policy(suite: Suite, entry: Entry, spec: CheckSpec, m: int, settings: PlanS
 def _public(names: Sequence[str], suite: Suite) -> list[str]:
     """Return names for ids; a value that the suite took from the environment is shown as ``${NAME}``."""
     hidden = {value: f"${{{name}}}" for name, value in suite.secrets.items()}
+    if not hidden:
+        return list(names)
     return [" / ".join(hidden.get(part, part) for part in name.split(" / ")) for name in names]
 
 

@@ -18,10 +18,13 @@ from pytest_readmit.cases import Plan, PlannedCase
 from pytest_readmit.claim import Finding
 from pytest_readmit.errors import SuiteError, did_you_mean
 from pytest_readmit.run import Session
+from pytest_readmit.settings import PlanSettings
 
 SUFFIXES = (".yml", ".yaml")
 PAYLOAD = "readmit_finding"
 """The attribute of a call report that carries the Finding: JSON values, between processes their text."""
+PINS = "readmit_pins"
+"""What the controller tells a worker: the versions that moving sources named when the run began."""
 GATES = pytest.StashKey["Gates"]()
 UNDISTURBED = (
     RuntimeWarning,
@@ -95,7 +98,8 @@ class CheckItem(pytest.Item):
         if finding["details"].get("warning"):
             self._warn(f"{finding['id']}: {finding['details']['warning']}")
         if finding["outcome"] == "xfailed":
-            pytest.xfail(privacy.printable(finding["message"]))
+            # pytest folds a reason, so that any part of it may begin a line.
+            pytest.xfail(privacy.printable(finding["message"]).replace("::", r":\x3a"))
         if finding["outcome"] != "passed":
             raise GateBlocked(finding, failure_text(self.case, finding))
         if finding["warned"]:
@@ -158,6 +162,15 @@ class Gates:
         """What decides the cases on this process."""
         return Session(self.plan)
 
+    @cached_property
+    def pins(self) -> dict[str, str]:
+        """The versions that moving sources name, so that every worker reads the same ones."""
+        return self.plan.pins()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput[PINS] = self.pins
+
     def finding(self, case: PlannedCase) -> dict[str, Any]:
         """Return the Finding of a case as JSON values, fit to be shown."""
         return self.masks[case.index].case(self.session.finding(case))
@@ -200,8 +213,11 @@ class Gates:
         if not isinstance(item, CheckItem):
             return None
         report = pytest.TestReport.from_item_and_call(item, call)
+        # What a model or a check printed may quote the data; -s shows it to who asks for it.
+        report.sections.clear()
         if call.when == "call" and item.payload is not None:
             setattr(report, PAYLOAD, item.payload)
+            item.payload = None
         return report
 
     def pytest_sessionfinish(self) -> None:
@@ -325,11 +341,11 @@ def _expand(named: str, folder: Path) -> list[Path]:
     return found
 
 
-def _settings(config: pytest.Config) -> cases.PlanSettings:
+def _settings(config: pytest.Config) -> PlanSettings:
     most = str(config.getini("readmit_max_cases"))
     if not most.isdecimal():
         raise SuiteError([f"ini readmit_max_cases must be a whole number, got {most!r}"])
-    return cases.PlanSettings(
+    return PlanSettings(
         variables=_pairs("--readmit-set", config.option.readmit_set),
         environ=dict(os.environ),
         allowed_env=frozenset(config.getini("readmit_env")),
@@ -341,6 +357,7 @@ def _settings(config: pytest.Config) -> cases.PlanSettings:
         honour_waivers=not config.option.runxfail,
         root=config.rootpath,
         folder=config.invocation_params.dir,
+        pins=getattr(config, "workerinput", {}).get(PINS, {}),
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pytest_readmit.cases import PlannedCase
-from pytest_readmit.claim import Claim, Finding
+from pytest_readmit.claim import Claim, Finding, VerdictName
 from pytest_readmit.rule import Ruling, outcome
 
 
@@ -52,7 +52,8 @@ def _waiver(case: PlannedCase) -> dict[str, Any] | None:
 def undecided(case: PlannedCase, message: str, seconds: float) -> Finding:
     """Return the Finding of a case that could not be measured: an error, which blocks."""
     facts = {**_blank(case), "decide_by": case.policy.decide_by, "seconds": seconds}
-    return Finding(**facts, verdict="error", outcome="failed", message=message)
+    words = _waiver_words(case, "error", noticed=False)
+    return Finding(**facts, verdict="error", outcome="failed", message=message + words)
 
 
 def decided(case: PlannedCase, claim: Claim, ruling: Ruling, seconds: float) -> Finding:
@@ -80,19 +81,22 @@ def decided(case: PlannedCase, claim: Claim, ruling: Ruling, seconds: float) -> 
         n_current=claim.n_current,
         needed_n=ruling.needed_n,
         certifiable=ruling.certifiable,
-        message=ruling.message + _waiver_words(case, ruling),
+        message=ruling.message + _waiver_words(case, ruling.verdict, noticed=ruling.noticed),
         seconds=seconds,
     )
 
 
-def _waiver_words(case: PlannedCase, ruling: Ruling) -> str:
-    waiver, today = case.policy.waiver, case.policy.today
+def _waiver_words(case: PlannedCase, verdict: VerdictName, *, noticed: bool) -> str:
+    policy = case.policy
+    waiver, today = policy.waiver, policy.today
     if waiver is None or today is None:
         return ""
-    if ruling.verdict == "pass":
+    if verdict == "pass" and not (noticed and policy.strict):
         return f"; the waiver by {waiver.by} is not needed"
-    if ruling.verdict == "error":
+    if verdict == "error":
         return "; a waiver does not cover an error"
     if not waiver.in_force(today):
         return f"; the waiver by {waiver.by} ended on {waiver.until.isoformat()}"
+    if not policy.honour_waivers:
+        return f"; the waiver by {waiver.by} is switched off by --runxfail"
     return f"; waived by {waiver.by} until {waiver.until.isoformat()}: {waiver.reason}"

@@ -5,7 +5,8 @@ from itertools import count
 from typing import Any
 
 from pytest_readmit.errors import Problem, did_you_mean
-from pytest_readmit.registry import CheckSpec, Registry
+from pytest_readmit.registry import Registry
+from pytest_readmit.signature import CheckSpec
 from pytest_readmit.suite import Entry, Suite, source_of
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"

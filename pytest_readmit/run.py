@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_readmit import findings, needs
-from pytest_readmit.cases import Plan, PlannedCase, as_of
+from pytest_readmit.cases import Plan, PlannedCase
 from pytest_readmit.claim import Claim, Context, Finding, Gate
 from pytest_readmit.data.dataset import Column, Dataset
 from pytest_readmit.data.scored import MOST_MISSING, Scored
 from pytest_readmit.errors import DataError, ReadmitError
+from pytest_readmit.inputs import as_of
 from pytest_readmit.rule import decide
 
 WORKERS = 2

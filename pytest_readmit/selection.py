@@ -9,13 +9,13 @@ from typing import Any
 
 from pytest_readmit.data.dataset import Dataset
 from pytest_readmit.errors import did_you_mean
-from pytest_readmit.registry import CheckSpec
+from pytest_readmit.signature import CheckSpec
 
 SINGLE_ROLES = ("target", "score", "patient", "id", "time")
 ROLE_NAMES = (*SINGLE_ROLES, "sensitive", "numerical", "categorical", "features")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Draft:
     """A case before it has a name and a policy."""
 
@@ -137,11 +137,15 @@ def segments(
         found = sorted({value for side in sides for value in side.values(column)})
         values = [str(value) for value in chosen] if chosen else found
         axes.append([(column, value) for value in values])
+
+    def rows_of(selection: Mapping[str, str]) -> int:
+        return max(side.segment(selection).rows for side in sides)
+
     small = itertools.count(1)
     for combination in itertools.product(*axes):
         selection = dict(combination)
         text = " / ".join(value for _, value in combination)
-        rows = max(side.segment(selection).rows for side in sides)
         # A level of few rows could be a person: its text is not shown. One without rows stands in the suite.
-        shown = text if rows == 0 or rows >= min_cell else f"(small segment {next(small)})"
-        yield shown, selection
+        parts = [selection, *({column: value} for column, value in combination)]
+        is_small = rows_of(selection) < min_cell and any(0 < rows_of(part) < min_cell for part in parts)
+        yield (f"(small segment {next(small)})" if is_small else text), selection

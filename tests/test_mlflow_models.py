@@ -350,3 +350,20 @@ def test_data_may_be_what_a_run_logged(store: Any) -> None:
     suite.write_text(suite.read_text().replace("mlflow: {tracking_uri: 'sqlite:///store/mlflow.db'}\n", ""))
     with pytest.raises(SuiteError, match=r"data.current: no MLflow store is named"):
         run_suite(suite)
+
+
+def test_an_alias_that_moves_while_processes_start_is_read_where_it_stood(
+    run: Callable[..., Result], store: Any
+) -> None:
+    from pytest_readmit import cases
+    from pytest_readmit.run import decide_all
+    from pytest_readmit.settings import PlanSettings
+
+    run()
+    paths, data = [store.path / "promotion.yml"], {"current": patients()}
+    pins = cases.plan(paths, PlanSettings(data=data)).pins()
+    assert [pin for name, pin in pins.items() if "champion" in name] == ["models:/readmission/1"]
+    store.client.set_registered_model_alias("readmission", "champion", "2")
+    _, told = decide_all(cases.plan(paths, PlanSettings(data=data, pins=pins)))
+    assert told["models"]["champion"]["version"] == "1"
+    assert told["models"]["champion"]["source"] == "mlflow: models:/readmission@champion"

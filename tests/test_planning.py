@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pytest_readmit import Claim, Column, SuiteError, check, run_check, run_suite
+from pytest_readmit.settings import PlanSettings
 
 RNG = np.random.Generator(np.random.PCG64(1))
 ROWS = 400
@@ -157,7 +158,7 @@ def test_more_cases_than_allowed_is_a_suite_error(tmp_path) -> None:
 
     path = tmp_path / "s.yml"
     path.write_text("checks: [data_drift]")
-    settings = cases.PlanSettings(data={"reference": REFERENCE, "current": CURRENT}, max_cases=3)
+    settings = PlanSettings(data={"reference": REFERENCE, "current": CURRENT}, max_cases=3)
     with pytest.raises(SuiteError, match="readmit_max_cases"):
         cases.plan([path], settings)
 
@@ -213,7 +214,7 @@ def test_a_check_cannot_skip_its_case_whether_measured_ahead_or_on_demand(tmp_pa
     (ahead,) = run_check(skips, REFERENCE, CURRENT, columns=["age"])
     path = tmp_path / "s.yml"
     path.write_text("checks: [{skips: {columns: [age]}}]")
-    settings = cases.PlanSettings(data={"reference": REFERENCE, "current": CURRENT})
+    settings = PlanSettings(data={"reference": REFERENCE, "current": CURRENT})
     plan = cases.plan([path], settings, registry=Registry({"skips": spec_of(skips)}))
     on_demand = Session(plan).finding(plan.cases[0])
     assert ahead.verdict == on_demand.verdict == "error"

@@ -16,7 +16,8 @@ from typing_extensions import TypedDict
 from pytest_readmit import registry
 from pytest_readmit.claim import Claim, Context
 from pytest_readmit.errors import SuiteError
-from pytest_readmit.registry import Direction, Duration, Parts, Positive, Share, check, load, spec_of
+from pytest_readmit.registry import check, load, spec_of
+from pytest_readmit.signature import Direction, Duration, Parts, Positive, Share
 
 
 class Column:

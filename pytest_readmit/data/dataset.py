@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -74,12 +75,11 @@ class Dataset:
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}, {len(self.fields)} columns, n={self.rows})"
 
-    @property
+    @cached_property
     def features(self) -> tuple[str, ...]:
         """The columns that checks measure by default, in order."""
-        if self.roles.features is not None:
-            return self.roles.features
-        return tuple(field.name for field in self.fields if self.roles.why_left_out(field) is None)
+        found = tuple(field.name for field in self.fields if self.roles.why_left_out(field) is None)
+        return found if self.roles.features is None else self.roles.features
 
     @property
     def left_out(self) -> Mapping[str, str]:

@@ -13,9 +13,6 @@ from pytest_readmit.data.git import Entry, Place, nearest_path, place_of, plain_
 from pytest_readmit.data.lfs import resolve_pointer
 from pytest_readmit.errors import DataError
 
-VERSIONED = ("git", "dvc")
-"""The kinds of source that have revisions."""
-
 
 @dataclass(frozen=True, eq=False)
 class Fetched:
@@ -54,11 +51,12 @@ def fetch(kind: str, value: str, options: Mapping[str, Any], base: Path) -> Fetc
     Args:
         kind: ``git`` or ``dvc``.
         value: The path.
-        options: `rev` and `repo`.
+        options: `rev` and `repo`; `pinned`, the version that another process of this run found.
         base: The folder that relative paths start from.
 
     Raises:
-        DataError: It cannot be had, or its bytes are not those that its version names.
+        DataError: It cannot be had, its bytes are not those that its version names, or it is another
+            version than the pinned one.
         MissingExtra: Only dvc itself can fetch it.
     """
     folder = Path(tempfile.mkdtemp(prefix="readmit-"))
@@ -67,7 +65,10 @@ def fetch(kind: str, value: str, options: Mapping[str, Any], base: Path) -> Fetc
         into.mkdir()
         how = _fetch_git if kind == "git" else fetch_dvc
         path, version = how(value, options, base, into)
-        return Fetched(folder, into, path or ".", version, shown_source(kind, value, options))
+        shown = shown_source(kind, value, options)
+        if options.get("pinned", version) != version:
+            raise DataError(f"{shown} names another version now than when this run began")
+        return Fetched(folder, into, path or ".", version, shown)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -85,7 +86,7 @@ def _fetch_git(value: str, options: Mapping[str, Any], base: Path, into: Path) -
     """Write what a commit holds at a path; return the path below `into` and the commit."""
     place = place_of(value, options.get("repo"), base, into.parent / "clone")
     repository = place.repository
-    commit = repository.commit(str(options.get("rev") or "HEAD"))
+    commit = repository.commit(str(options.get("pinned") or options.get("rev") or "HEAD"))
     entry = repository.entry(commit, place.path)
     if entry is None:
         at = f"{options.get('rev') or 'HEAD'} ({commit[:12]})"

@@ -128,6 +128,11 @@ def _not_there(target: Path, value: str) -> str:
     if target.with_name(target.name + ".dvc").is_file():
         return f"{value} is not here but {target.name}.dvc is: run `dvc pull`"
     folder = target.parent
+    if Path(value).is_file() and not Path(value).is_absolute():
+        return (
+            f"there is no file {value}: a path in a suite starts at its folder; the current folder has such "
+            "a file, so write its path in full"
+        )
     if "\\" in value and os.sep == "/":
         return f"there is no file {value}; between folders write / on every system"
     if not folder.is_dir():

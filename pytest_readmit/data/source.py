@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 
 from pytest_readmit.data.dataset import Dataset
-from pytest_readmit.data.fetched import VERSIONED, fetch
 from pytest_readmit.data.files import FileTable
 from pytest_readmit.data.frames import FrameTable
 from pytest_readmit.data.paths import Files, find_files
 from pytest_readmit.data.roles import Roles, clashes_of, fields_of
-from pytest_readmit.data.sql import QueryTable
 from pytest_readmit.data.store import Kind, Rows, Store
 from pytest_readmit.data.table import Table, mature
-from pytest_readmit.data.tracked import run_file, run_of
+from pytest_readmit.data.versions import VERSIONED
 from pytest_readmit.data.where import check_where
 from pytest_readmit.errors import DataError, MissingExtra, ReadmitError, counted, did_you_mean
 
@@ -73,12 +71,13 @@ def open_dataset(name: str, spec: SourceSpec, roles: Roles, *, like: Dataset | N
         DataError: It cannot be had, or no row is left.
         MissingExtra: Its format needs a package that is not installed.
     """
-    table = _open_table(spec, like)
+    shared = like is not None and _same_table(spec, like._store.spec)
+    table = like._store.table if like is not None and shared else _open_table(spec, like)
     try:
         if table.rows == 0:
             raise DataError(f"{table.shown} holds 0 rows")
         keep, flow = _kept_rows(table, spec)
-        store = Store(table, roles.patient)
+        store = Store(table, roles.patient, spec)
         theirs = like.fields if like is not None else None
         fields = fields_of(table, roles, theirs, kinds_of(spec.read.get("types"), table.names, table.shown))
         clashes = clashes_of(fields, table, roles, theirs)
@@ -86,8 +85,17 @@ def open_dataset(name: str, spec: SourceSpec, roles: Roles, *, like: Dataset | N
         store.opened(rows, None if like is None else like._store, None if like is None else like.features)
         return Dataset(name, store, roles, fields, rows, flow, clashes)
     except BaseException:
-        table.close()
+        if not shared:
+            table.close()
         raise
+
+
+def _same_table(one: SourceSpec, other: Any) -> bool:
+    """Whether two datasets are rows of one table: split by `where`, it is read once."""
+    if not isinstance(other, SourceSpec) or one.kind == "frame":
+        return False
+    keys = ("kind", "value", "base", "read", "rename", "options")
+    return all(getattr(one, key) == getattr(other, key) for key in keys)
 
 
 def kinds_of(types: Any, names: Sequence[str], shown: str) -> dict[str, Kind]:
@@ -119,6 +127,8 @@ def _open_table(spec: SourceSpec, like: Dataset | None) -> Table:
     if spec.kind == "mlflow":
         return _open_logged(spec, like)
     if spec.kind == "sql":
+        from pytest_readmit.data.sql import QueryTable
+
         connect, bound = str(spec.options.get("connect", "")), spec.options.get("parameters") or {}
         return QueryTable(spec.value, connect, spec.base, bound, spec.rename)
     return FrameTable(_open_registered(spec.kind, spec.value), f"{spec.kind}: {spec.value}", spec.rename)
@@ -132,6 +142,8 @@ def _open_files(files: Files, spec: SourceSpec, like: Dataset | None) -> Table:
 
 def _open_version(spec: SourceSpec, like: Dataset | None) -> Table:
     """Open the copy of a version, which is removed when the table is closed."""
+    from pytest_readmit.data.fetched import fetch
+
     fetched = fetch(spec.kind, spec.value, spec.options, spec.base)
     try:
         found = find_files(fetched.path, fetched.files, spec.read.get("format"))
@@ -144,6 +156,8 @@ def _open_version(spec: SourceSpec, like: Dataset | None) -> Table:
 
 def _open_logged(spec: SourceSpec, like: Dataset | None) -> Table:
     """Open what a run logged in MLflow; a run's files do not change."""
+    from pytest_readmit.data.tracked import run_file, run_of
+
     uri = spec.options.get("uri")
     if uri is None:
         raise DataError(f"mlflow: {spec.value}: no MLflow store is named")

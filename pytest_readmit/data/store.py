@@ -39,10 +39,16 @@ class Store:
     A table and the raw columns read from it.
 
     Raw columns are kept only where they are read again: where rows have patients, and for segments.
+
+    Args:
+        table: The table.
+        patient: The suite's `columns.patient`.
+        spec: What the table was opened from.
     """
 
-    def __init__(self, table: Table, patient: str | None) -> None:
+    def __init__(self, table: Table, patient: str | None, spec: Any = None) -> None:
         self.table = table
+        self.spec = spec
         self.shown = table.shown
         self.version = table.version
         self.patient = patient

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+VERSIONED = ("git", "dvc")
+"""The kinds of source that have revisions."""
 BLOCK = 1 << 20
 _LFS = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\r?\noid sha256:([0-9a-f]{64})\r?\nsize [0-9]+\s*"

@@ -21,6 +21,7 @@ __all__ = [
     "past_champions",
     "resolve",
     "tracking_uri",
+    "version_of",
 ]
 
 HISTORY = "readmit.history"
@@ -94,6 +95,21 @@ def resolve(source: str, uri: str) -> Resolved:
         files=files,
         digest=_digest(files),
     )
+
+
+def version_of(source: str, uri: str) -> str | None:
+    """
+    Return the version that a source names now, as a source; None where it can name no other later.
+
+    Raises:
+        DataError: There is no such model, alias or version, or the store cannot be reached.
+        MissingExtra: MLflow is not installed.
+    """
+    found = _REGISTERED.fullmatch(source)
+    if found is None or (found["version"] or "").isdecimal():
+        return None
+    name = found["name"]
+    return f"models:/{name}/{_version(client(uri), source, name, found['alias'], found['version'])}"
 
 
 def _version(store: Any, source: str, name: str, alias: str | None, version: str | None) -> str:

@@ -27,7 +27,8 @@ class ModelSpec:
         kind: ``path``, ``git``, ``dvc``, ``score``, ``mlflow``, or ``given`` for an estimator in memory.
         value: The path, column or address.
         base: The folder that relative paths start from.
-        options: Further keys of the source: `sha256`, `name`.
+        options: Further keys of the source: `sha256`, `name`, `rev`, `repo`; `pinned` where the version
+            is settled already.
         estimator: The estimator of kind ``given``.
         uri: The MLflow store of kind ``mlflow``.
     """
@@ -216,8 +217,8 @@ class ModelBook:
     def _resolved(self, name: str) -> "mlflow.Resolved":
         spec = self._specs[name]
         assert spec.uri is not None  # noqa: S101 - a plan is refused without it
-        uri = spec.uri
-        return self._once(("resolved", name), lambda: mlflow.resolve(spec.value, uri))
+        uri, source = spec.uri, str(spec.options.get("pinned", spec.value))
+        return self._once(("resolved", name), lambda: mlflow.resolve(source, uri))
 
     def load(self, name: str) -> Model:
         """
@@ -227,6 +228,22 @@ class ModelBook:
             DataError: It cannot be had, or is not trusted.
         """
         return self._once((name,), lambda: self._load(name))
+
+    def pins(self) -> dict[str, str]:
+        """Return the version of each model whose source may name another one later."""
+        pins = {name: self._pinned(name, spec) for name, spec in self._specs.items()}
+        return {name: pin for name, pin in pins.items() if pin is not None}
+
+    def _pinned(self, name: str, spec: ModelSpec) -> str | None:
+        file = self._files.get(name)
+        if isinstance(file, ModelVersion):
+            return file.version
+        if spec.kind != "mlflow" or spec.uri is None:
+            return None
+        try:
+            return mlflow.version_of(spec.value, spec.uri)
+        except ReadmitError:  # whoever asks for the model is told
+            return None
 
     def facts(self) -> dict[str, Any]:
         """Return what the record says of each model."""

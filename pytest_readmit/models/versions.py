@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_readmit.data.fetched import VERSIONED, fetch, shown_source
+from pytest_readmit.data.versions import VERSIONED
 from pytest_readmit.errors import DataError, MissingExtra
 from pytest_readmit.models.files import ModelFile
 
@@ -26,6 +26,8 @@ class ModelVersion(ModelFile):
     def __init__(
         self, kind: str, value: str, options: Mapping[str, Any], base: Path, pinned: str | None = None
     ) -> None:
+        from pytest_readmit.data.fetched import shown_source
+
         super().__init__(shown_source(kind, value, options), base, pinned, path=Path(value))
         self._trusted_by = None
         self._source = (kind, value, dict(options), base)
@@ -42,6 +44,8 @@ class ModelVersion(ModelFile):
         return self._version
 
     def _read(self) -> bytes:
+        from pytest_readmit.data.fetched import fetch
+
         try:
             fetched = fetch(*self._source)
         except MissingExtra as error:

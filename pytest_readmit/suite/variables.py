@@ -10,7 +10,8 @@ from pytest_readmit.suite.scalars import NotFinite, resolve
 
 PREFIX = "READMIT_"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_PIECE = re.compile(r"\$\$\{|\$\{(?P<inner>[^{}]*)\}|\$\{")
+# A default may hold variables of its own, such as ${STORE:-sqlite:///${FOLDER}/mlflow.db}.
+_PIECE = re.compile(r"\$\$\{|\$\{(?P<inner>[^{}]*(?:\$\{[^{}]*\}[^{}]*)*)\}|\$\{")
 _SQL = re.compile(rf"(?P<quoted>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")|{_PIECE.pattern}")
 
 
@@ -116,7 +117,7 @@ class Variables:
             return value
         _, separator, default = match["inner"].partition(":-")
         if separator:
-            return default
+            return self._default(name, default, node)
         where = "the environment or --readmit-set" if readable else f"--readmit-set {name}=VALUE"
         hint = did_you_mean(name, settings.variables)
         more = (
@@ -126,3 +127,17 @@ class Variables:
         )
         self._problems.add(node, "suite", f"variable ${{{name}}} is not set; set it by {where}{hint}{more}")
         return None
+
+    def _default(self, name: str, text: str, node: Node) -> str | None:
+        """Return a default with its own variables replaced; it is as secret as they are."""
+        values = {
+            match.group(): "${" if match.group() == "$${" else self._value(match, node)
+            for match in _PIECE.finditer(text)
+        }
+        if None in values.values():
+            return None
+        value = _PIECE.sub(lambda match: str(values[match.group()]), text)
+        names = {match["inner"].partition(":-")[0] for match in _PIECE.finditer(text) if match["inner"]}
+        if names & self.secrets.keys():
+            self.secrets[name] = value
+        return value

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyarrow import feather, parquet
+from pyarrow import csv, feather, parquet
 
 from pytest_readmit.data.dataset import Roles
 from pytest_readmit.data.source import SourceSpec, open_dataset
@@ -242,7 +242,7 @@ def test_a_truncated_parquet_file_says_so(tmp_path, open_source):
         open_source("magic.parquet")
 
 
-def test_a_missing_file_names_the_nearest_one(tmp_path, open_source):
+def test_a_missing_file_names_the_nearest_one(tmp_path, open_source, monkeypatch):
     as_parquet(tmp_path / "cohort_2025.parquet")
     if os.sep == "/":
         with pytest.raises(DataError, match="between folders write / on every system"):
@@ -251,6 +251,11 @@ def test_a_missing_file_names_the_nearest_one(tmp_path, open_source):
         open_source("cohort_2026.parquet")
     with pytest.raises(DataError, match="its folder does not exist"):
         open_source("nowhere/cohort.parquet")
+    (tmp_path / "cwd" / "demo").mkdir(parents=True)
+    (tmp_path / "cwd" / "demo" / "cohort.parquet").touch()
+    monkeypatch.chdir(tmp_path / "cwd")
+    with pytest.raises(DataError, match="the current folder has such a file, so write its path in full"):
+        open_source("demo/cohort.parquet")
     with pytest.raises(DataError, match=r"no file matches data/\*\.parquet"):
         open_source("data/*.parquet")
     (tmp_path / "void").mkdir()
@@ -452,3 +457,20 @@ def test_row_order_is_the_same_for_every_column_of_a_large_csv(tmp_path, open_so
     np.testing.assert_array_equal(a * 2, b)
     assert dataset._rows.codes("c").levels[0] == "x0"
     assert dataset.flow["where"] == 100000
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_two_parts_of_one_file_are_what_parts_of_two_files_are(tmp_path, open_source, ending) -> None:
+    columns = {"age": [61, 70, None, 40, 50, 66], "sex": list("FMFFMM"), "flag": [True, False] * 3}
+    whole = pa.table(columns | {"late": [0, 0, 0, 1, 1, 1]})
+    writer = csv.write_csv if ending == "csv" else parquet.write_table
+    for name in ("one", "two"):
+        writer(whole, tmp_path / f"{name}.{ending}")
+    before = open_source(f"one.{ending}", name="reference", where="late = 0")
+    same = open_source(f"one.{ending}", like=before, where="late = 1")
+    apart = open_source(f"two.{ending}", like=before, where="late = 1")
+    assert facts(same) == facts(apart) != facts(before)
+    assert (same.flow, same.fields, same.digest()) == (apart.flow, apart.fields, apart.digest())
+    with pytest.raises(DataError, match="where keeps 0"):
+        open_source(f"one.{ending}", like=before, where="late = 2")
+    assert before.column("age").distribution.expanded().tolist() == [61, 70]

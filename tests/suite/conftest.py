@@ -10,7 +10,8 @@ from pydantic import Field
 
 from pytest_readmit.claim import Claim
 from pytest_readmit.errors import SuiteError
-from pytest_readmit.registry import CheckSpec, Direction, Share, check, spec_of
+from pytest_readmit.registry import check, spec_of
+from pytest_readmit.signature import CheckSpec, Direction, Share
 from pytest_readmit.suite import Settings, Suite, read_suite
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_readmit import registry
+from pytest_readmit import registry, signature
 from pytest_readmit.errors import SuiteError
 from pytest_readmit.suite import ColumnRoles, Settings, Source, parse_source, read_suite
 from pytest_readmit.suite.common import COMMON, DEFAULTS
@@ -341,5 +341,5 @@ def test_the_files_that_cannot_be_read_are_told(tmp_path):
 
 
 def test_the_closed_lists_of_the_rooms_are_one_list():
-    assert tuple(COMMON) == registry.COMMON_KEYS == tuple(SCHEMA_KEYS)
+    assert tuple(COMMON) == signature.COMMON_KEYS == tuple(SCHEMA_KEYS)
     assert set(DEFAULTS) < set(COMMON)

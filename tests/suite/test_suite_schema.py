@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 import yaml
 
-from pytest_readmit import registry
+from pytest_readmit import registry, signature
 from pytest_readmit.suite.schema import suite_schema
 
 GOOD = """
@@ -78,7 +78,7 @@ def test_every_check_and_parameter_is_described(schema):
     for name, spec in checks.items():
         body = mapping["properties"][name]
         body = body["anyOf"][0] if "anyOf" in body else body
-        assert set(spec.fields) | set(registry.COMMON_KEYS) == set(body["properties"])
+        assert set(spec.fields) | set(signature.COMMON_KEYS) == set(body["properties"])
 
 
 def test_every_reference_is_defined(schema):

@@ -33,6 +33,26 @@ def test_a_value_of_the_environment_is_remembered_as_a_secret(read, name, settin
     assert "secrets" not in repr(suite)
 
 
+@pytest.mark.parametrize(
+    ("given", "environ", "owner", "secrets"),
+    [
+        ({}, {}, "north/a", {}),
+        ({"READMIT_SITE": "south"}, {}, "south/a", {}),
+        ({"TEAM": "b", "READMIT_SITE": "south"}, {}, "b", {}),
+        ({}, {"READMIT_SITE": "s"}, "s/a", {"READMIT_SITE": "s", "TEAM": "s/a"}),
+    ],
+)
+def test_a_default_may_hold_variables_and_is_as_secret_as_they_are(read, given, environ, owner, secrets):
+    text = f"owner: '${{TEAM:-${{READMIT_SITE:-north}}/a}}'\n{ENTRY}"
+    suite = read(text, variables=given, environ=environ)
+    assert (suite.owner, suite.secrets) == (owner, secrets)
+
+
+def test_an_unset_variable_in_a_default_is_named(problems):
+    (told,) = problems("owner: '${TEAM:-${SITE}/a}'\n" + ENTRY)
+    assert "variable ${SITE} is not set" in told
+
+
 def test_a_default_is_used_where_nothing_is_set_and_is_no_secret(read):
     suite = read(f"owner: ${{READMIT_X:-nobody}}\n{ENTRY}")
     assert suite.owner == "nobody"
