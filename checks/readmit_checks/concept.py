@@ -8,12 +8,13 @@ from pydantic import BaseModel, Field
 
 from pytest_readmit import Case, Claim, Context, DataError, Schema, Scored, Share, check
 from pytest_readmit.stats.metrics import METRICS, MetricName
-from readmit_checks import claims, explain, limits
+from readmit_checks import claims, curves, explain, limits
 
 if TYPE_CHECKING:
     from pytest_readmit import Dataset
     from pytest_readmit.stats.effect import Effect
     from pytest_readmit.stats.measure import Measure
+    from pytest_readmit.stats.predictions import Predictions
 
 Value = TypeVar("Value")
 AtLeastZero = Annotated[float, Field(ge=0)]
@@ -132,7 +133,7 @@ def concept_drift(
         return _relation(reference, current, cast("Any", name), context)
     allowed: dict[str, float | None] = dict(given)
     if name in LEVELS and all(allowed.get(key) is None for key in CHANGES):
-        return _level(name, allowed, reference, current)
+        return _level(name, allowed, reference, current, context)
     return _changed(
         name,
         allowed,
@@ -140,7 +141,7 @@ def concept_drift(
         current,
         threshold=threshold,
         prevalence=reference.predictions.prevalence if prevalence == "reference" else None,
-        seed=context.seed,
+        context=context,
     )
 
 
@@ -149,7 +150,13 @@ def _relation(reference: Scored, current: Scored, metric: explain.Metric, contex
     return explain.relation(*datasets, reference, current, metric, context)
 
 
-def _level(name: str, allowed: Mapping[str, float | None], reference: Scored, current: Scored) -> Claim:
+def _level(
+    name: str,
+    allowed: Mapping[str, float | None],
+    reference: Scored,
+    current: Scored,
+    context: Context,
+) -> Claim:
     """Return the Claim of a measure of calibration that current must hold."""
     from pytest_readmit.stats import measure
     from pytest_readmit.stats.effect import Undefined
@@ -166,7 +173,10 @@ def _level(name: str, allowed: Mapping[str, float | None], reference: Scored, cu
         current,
         method=name,
         summary=f"{LEVELS[name]} {went} {claims.figure(found.estimate)}",
-        details={"current": found.estimate} if before is None else claims.change(before, found.estimate),
+        details={
+            **({"current": found.estimate} if before is None else claims.change(before, found.estimate)),
+            **curves.of_metric(name, _sides(reference, current), context),
+        },
         **limits.of_range(allowed),
     )
 
@@ -179,7 +189,7 @@ def _changed(
     *,
     threshold: float | None,
     prevalence: float | None,
-    seed: int,
+    context: Context,
 ) -> Claim:
     """Return the Claim of a metric's change."""
     from pytest_readmit.stats import metrics
@@ -194,7 +204,7 @@ def _changed(
             return _calibration_change(name, reference, current, relative=relative)
         compare = metrics.relative_change if relative else metrics.change
         sides = reference.predictions, current.predictions
-        return compare(name, *sides, threshold=threshold, prevalence=prevalence, seed=seed)
+        return compare(name, *sides, threshold=threshold, prevalence=prevalence, seed=context.seed)
 
     effect = _defined(name, f"{reference.name} and {current.name}", measured)
     bound: dict[str, Any] = {"limit": limit, "direction": "at_most"}
@@ -209,9 +219,16 @@ def _changed(
         method=how.removeprefix("max_") or "change",
         summary=_said(name, how, before, after, prevalence),
         events=min(_fewest(name, side, threshold) for side in (reference, current)),
-        details=_details(name, reference, current, before, after, prevalence),
+        details={
+            **_details(name, reference, current, before, after, prevalence),
+            **curves.of_metric(name, _sides(reference, current), context, prevalence=prevalence),
+        },
         **bound,
     )
+
+
+def _sides(reference: Scored, current: Scored) -> "dict[str, Predictions]":
+    return {"reference": reference.predictions, "current": current.predictions}
 
 
 def _calibration(name: str, side: Scored) -> "Measure":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_readmit import Claim, Context, DataError, Dataset, Models
 from pytest_readmit.stats.metrics import METRICS
-from readmit_checks import claims
+from readmit_checks import claims, curves
 
 if TYPE_CHECKING:
     from pytest_readmit.stats.effect import Effect
@@ -16,6 +16,10 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 METHODS = {"roc_auc": "paired_delong", "average_precision": "paired_bootstrap"}
 MIN_IMPROVEMENT = 0.01
+SAME = (
+    "Challenger and champion give every row the same score: the bounds are what so many rows without a "
+    "difference allow."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +160,13 @@ class Contest:
             raise DataError(f"{self.dataset.source}: {metric}: {error}") from None
         return shared_error(effect, len(self.rivals))
 
+    @property
+    def one_model(self) -> bool:
+        """Whether challenger and champion give every row the same score."""
+        from pytest_readmit.stats import metrics
+
+        return metrics.one_model(self.rows[CHAMPION], self.rows[self.challenger()])
+
     def facts(self, metric: str) -> dict[str, Any]:
         """Return the Claim's counts."""
         from pytest_readmit.stats import metrics
@@ -168,6 +179,13 @@ class Contest:
             "units_current": new.units,
             "events": min(metrics.fewest(metric, each, used) for each in self.rows.values()),
         }
+
+    def curves(self, metric: str, context: Context) -> dict[str, Any]:
+        """Return what the report draws of champion and challenger."""
+        sides = {CHALLENGER: self.rows[self.challenger()]}
+        if self.champion is not None:
+            sides = {CHAMPION: self.rows[self.champion], **sides}
+        return curves.of_metric(metric, sides, context)
 
     def details(self, metric: str) -> dict[str, Any]:
         """Return what the record says of the contest."""
@@ -225,14 +243,30 @@ def compared(contest: Contest, rule: Rule, models: Models, context: Context) -> 
     """Return the Claim that the challenger is better than the champion."""
     metric, bounds = contest.metric, context.decide_by == "interval"
     effect, details = contest.better(metric, context), contest.details(metric)
-    limit = rule.limit(bounds=bounds)
+    summary = said(metric, details, effect.estimate)
+    if contest.one_model:
+        summary = f"{summary}: {_one_model(models, details)}"
     return claims.of_effect(
         effect,
-        summary=said(metric, details, effect.estimate),
-        details={**effect.details, **details, "holdout": _holdout(contest, models)},
+        summary=summary,
+        details={
+            **effect.details,
+            **details,
+            "holdout": _holdout(contest, models),
+            **contest.curves(metric, context),
+        },
         **contest.facts(metric),
-        **limit,
+        **rule.limit(bounds=bounds),
     )
+
+
+def _one_model(models: Models, details: Mapping[str, Any]) -> str:
+    """Return why there is nothing to compare."""
+    known = models.book.facts()
+    old, new = (known.get(str(details[role]), {}) for role in (CHAMPION, CHALLENGER))
+    if old.get("name") and (old["name"], old.get("version")) == (new.get("name"), new.get("version")):
+        return f"both are version {old['version']} of {old['name']}"
+    return "both give every row the same score"
 
 
 def said(metric: str, details: Mapping[str, Any], change: float, noun: str = "an improvement") -> str:
@@ -248,12 +282,14 @@ def guarded(contest: Contest, metric: str, most: float, context: Context) -> Cla
     """Return the Claim that a metric got worse by no more than `most`."""
     effect = contest.better(metric, context)
     details = contest.details(metric)
+    if contest.one_model:
+        details = {**details, "notes": [*details.get("notes", []), SAME]}
     return claims.of_effect(
         opposite(effect),
         summary=said(metric, details, -effect.estimate, f"a {worse(metric)}"),
         limit=most,
         direction="at_most",
-        details={**effect.details, **details},
+        details={**effect.details, **details, **contest.curves(metric, context)},
         **contest.facts(metric),
     )
 

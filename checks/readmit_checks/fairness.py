@@ -3,14 +3,15 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pytest_readmit import Case, Claim, Context, DataError, Schema, Scored, Share, check
-from readmit_checks import claims, groups
+from pytest_readmit import Case, Claim, Context, DataError, Models, Schema, Scored, Share, check
+from readmit_checks import cells, claims, fairness_paired, groups
 
 if TYPE_CHECKING:
+    from pytest_readmit import Dataset
     from pytest_readmit.stats.effect import Effect
     from pytest_readmit.stats.fairness import Quantity
     from pytest_readmit.stats.predictions import Predictions
@@ -24,7 +25,8 @@ MEASURES = {
     "observed_expected": ("observed:expected",),
 }
 METHODS = {"auc_difference": "delong", "observed_expected": "ratio_difference"}
-DEFAULT = {"equalised_odds": {"max": 0.1}}
+DEFAULT: Mapping[str, Mapping[str, float]] = {"equalised_odds": {"max": 0.1}}
+AtLeastZero = Annotated[float, Field(ge=0)]
 
 
 class Gap(BaseModel):
@@ -38,7 +40,7 @@ class RatioGap(BaseModel):
     """The largest difference allowed between the observed:expected of two groups."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-    max: Annotated[float, Field(ge=0)] = 1.0
+    max: AtLeastZero = 1.0
 
 
 class Measures(BaseModel):
@@ -74,14 +76,29 @@ def _cases(parameters: Mapping[str, Any], schema: Schema) -> Sequence[Case]:
             {"measures": {measure: limits}, "intersections": [list(names)]},
             column=column,
         )
-        for measure, limits in (parameters["measures"] or DEFAULT).items()
+        for measure, limits in measures_of(parameters).items()
         for names, column in by
     ]
+
+
+def measures_of(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return measure to its limits, by default equalised odds; the champion's gap takes the limit's place."""
+    if parameters.get("measures"):
+        measures: Mapping[str, Any] = parameters["measures"]
+        return measures
+    return DEFAULT if parameters.get("non_inferior_by") is None else {name: {} for name in DEFAULT}
 
 
 def _problems(parameters: Mapping[str, Any], decide_by: str) -> Iterator[tuple[str, str]]:
     if parameters["measures"] is not None and not parameters["measures"]:
         yield "measures", "'measures': name at least one, such as {equalised_odds: {max: 0.1}}"
+    if parameters.get("non_inferior_by") is not None:
+        for name, limits in (parameters["measures"] or {}).items():
+            if (limits or {}).get("max") is not None:
+                yield (
+                    "non_inferior_by",
+                    f"'{name}': `max` and `non_inferior_by` are two rules; write an entry for each",
+                )
     for name, edges in (parameters["bins"] or {}).items():
         if not edges or any(low >= high for low, high in pairwise(edges)):
             yield "bins", f"'bins': {name}: give its edges in ascending order, such as [18, 45, 65, 80]"
@@ -98,13 +115,15 @@ def _problems(parameters: Mapping[str, Any], decide_by: str) -> Iterator[tuple[s
 @check(cases=_cases, validate=_problems)
 def fairness(
     current: Scored,
+    models: Models,
     context: Context,
     *,
     threshold: Share,
     measures: Measures | None = None,
+    non_inferior_by: AtLeastZero | None = None,
     bins: dict[str, list[float]] | None = None,
     intersections: list[list[str]] | None = None,
-    max_missing_label: Share = 0.05,  # noqa: ARG001 - the scores are injected with it
+    max_missing_label: Share = 0.05,
 ) -> Claim:
     """
     Do two groups of patients differ by more than `max`?
@@ -123,6 +142,8 @@ def fairness(
         threshold: A score at or above it raises an alert.
         measures: Measure to its limit, such as {tpr_difference: {max: 0.1}}; {} reports only. Default:
             equalised_odds with max 0.1.
+        non_inferior_by: In place of `max`: by how much the largest gap may exceed that of the champion, the
+            suite's model of this name, on the same rows.
         bins: Numerical column to the edges of its groups: [18, 65] makes <18, 18 to <65 and >=65.
         intersections: Lists of columns to cross, such as [[sex, insurance]].
         max_missing_label: The largest share of missing labels, or scores; above it the case is an error.
@@ -133,6 +154,18 @@ def fairness(
     measure, limits = next(iter(dict(measures or DEFAULT).items()))
     limit = dict(limits).get("max")
     by = groups.of_columns(current, columns, bins or {}, context.min_cell)
+    if non_inferior_by is not None:
+        home = cast("Dataset", current.dataset)
+        return fairness_paired.compared(
+            current,
+            models.scored(fairness_paired.CHAMPION, home, max_missing_label),
+            context,
+            names=MEASURES[measure],
+            subject="+".join(columns),
+            threshold=threshold,
+            most=non_inferior_by,
+            by=by,
+        )
     return _claim(current, context, measure, "+".join(columns), limit, threshold, by)
 
 
@@ -276,7 +309,7 @@ def _table(
     from pytest_readmit.stats.tails import normal_quantile
 
     z = normal_quantile(1 - context.confidence)
-    counts = _counts(parts, context.min_cell)
+    counts = cells.counts(parts, by.levels, context.min_cell)
     columns = ["group", *counts[0]]
     for each in found:
         columns += [each.name, f"{each.name} low", f"{each.name} high"]
@@ -302,38 +335,10 @@ def _cells(
     value = quantity.values[i]
     sizes = {"rows": part.n, "positives": part.events, "negatives": part.n - part.events}
     basis = [quantity.counted] if quantity.is_rate else ["positives", "negatives"]
-    if value is None or min(sizes[key] for key in basis) < min_cell:
+    few = min(sizes[key] for key in basis) < min_cell or (part.units or min_cell) < min_cell
+    if value is None or few:
         return [None, None, None]
     if any(shown[key] is None for key in basis):
-        return [round(value.estimate, 3), None, None]
+        return [round(value.estimate, 2), None, None]
     low, high = value.limits(z, 1.0)
     return [round(value.estimate, 4), round(low, 4), round(high, 4)]
-
-
-def _counts(parts: "Sequence[Predictions]", min_cell: int) -> list[dict[str, int | None]]:
-    """
-    Return what may be shown of the size of each group.
-
-    Rows are positives and negatives, and all groups together are the dataset: a small count must not be
-    the only one left out of a sum, so that the next smallest is left out with it.
-    """
-    sizes = {"rows": [part.n for part in parts]}
-    if all(part.owners is not None for part in parts):
-        sizes["patients"] = [part.units or 0 for part in parts]
-    sizes["positives"] = [part.events for part in parts]
-    sizes["negatives"] = [part.n - part.events for part in parts]
-    small = {key: [0 < size < min_cell for size in values] for key, values in sizes.items()}
-    either = [a or b for a, b in zip(small["positives"], small["negatives"], strict=True)]
-    hidden = {key: _never_alone(small[key], sizes[key]) for key in sizes if key in ("rows", "patients")}
-    split = [a or b for a, b in zip(either, hidden["rows"], strict=True)]
-    hidden["positives"] = hidden["negatives"] = _never_alone(split, sizes["positives"])
-    return [{key: None if hidden[key][i] else sizes[key][i] for key in sizes} for i in range(len(parts))]
-
-
-def _never_alone(hidden: Sequence[bool], sizes: Sequence[int]) -> list[bool]:
-    """Hide the smallest of the others where only one is hidden."""
-    found = list(hidden)
-    others = [i for i, is_hidden in enumerate(found) if not is_hidden and sizes[i] > 0]
-    if found.count(True) == 1 and others:
-        found[min(others, key=lambda i: sizes[i])] = True
-    return found

@@ -21,10 +21,12 @@ class Groups:
     Args:
         codes: Group of each analysed row, from 0, shape (n,).
         names: Of each group, in words fit to be shown; also of a group whose rows all lack label or score.
+        levels: Of each group, which level of each column it is made of.
     """
 
     codes: np.ndarray
     names: tuple[str, ...]
+    levels: tuple[tuple[int, ...], ...]
 
 
 def of_columns(
@@ -42,30 +44,34 @@ def of_columns(
     what = " and ".join(repr(name) for name in columns)
     codes = np.zeros(current.dataset.rows, dtype=np.int64)
     texts: list[str] = [""]
+    levels: list[tuple[int, ...]] = [()]
     for name in columns:
         own, own_texts = _of_column(current, name, bins.get(name))
         codes = codes * len(own_texts) + own
         texts = [f"{before} / {text}" if before else text for before in texts for text in own_texts]
-        codes, texts = _present(codes, texts, what)
+        levels = [(*before, level) for before in levels for level in range(len(own_texts))]
+        codes, seen = _present(codes, len(texts), what)
+        texts, levels = [texts[i] for i in seen], [levels[i] for i in seen]
     if len(texts) < 2:
         raise DataError(
             f"{current.source}: {what} makes one group only, so there is nothing to compare in {current.name}"
         )
     kept = codes[current.kept]
-    return Groups(kept, _shown(texts, np.bincount(kept, minlength=len(texts)), min_cell))
+    shown = _shown(texts, np.bincount(kept, minlength=len(texts)), min_cell)
+    return Groups(kept, shown, tuple(levels))
 
 
-def _present(codes: np.ndarray, texts: Sequence[str], what: str) -> tuple[np.ndarray, list[str]]:
-    """Number the groups that have rows anew."""
-    seen = np.flatnonzero(np.bincount(codes, minlength=len(texts)))
+def _present(codes: np.ndarray, size: int, what: str) -> tuple[np.ndarray, list[int]]:
+    """Number the groups that have rows anew, and return which they are."""
+    seen = np.flatnonzero(np.bincount(codes, minlength=size))
     if len(seen) > MOST_GROUPS:
         raise DataError(
             f"{what} makes {len(seen):,} groups; fairness compares at most {MOST_GROUPS}: "
             "put the levels together first"
         )
-    places = np.zeros(len(texts), dtype=np.int64)
+    places = np.zeros(size, dtype=np.int64)
     places[seen] = np.arange(len(seen))
-    return places[codes], [texts[i] for i in seen.tolist()]
+    return places[codes], seen.tolist()
 
 
 def _shown(texts: Sequence[str], rows: np.ndarray, min_cell: int) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_readmit import Case, Claim, Context, DataError, Schema, Scored, Share, check
 from pytest_readmit.stats.metrics import METRICS, MetricName
-from readmit_checks import claims, limits
+from readmit_checks import claims, curves, limits
 from readmit_checks.limits import Range
 
 if TYPE_CHECKING:
@@ -89,7 +89,11 @@ def performance(
         summary=f"{name}{at} is {claims.figure(effect.estimate)}",
         events=counted,
         undecidable=f"{name} has too few rows to count among{at}" if few_alerts else None,
-        details={"current": float(effect.estimate), **_counts(predictions, used, context)},
+        details={
+            "current": float(effect.estimate),
+            **_counts(predictions, used, context),
+            **curves.of_metric(name, {"current": predictions}, context),
+        },
         **limits.of_range(dict(allowed)),
     )
 

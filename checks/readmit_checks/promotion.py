@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
@@ -74,6 +75,7 @@ class FairnessGuard(BaseModel):
     model_config = limits.STRICT
     threshold: Share
     measures: fair.Measures | None = None
+    non_inferior_by: AtLeastZero | None = None
     columns: list[str] | None = None
     bins: dict[str, list[float]] | None = None
     intersections: list[list[str]] | None = None
@@ -101,6 +103,9 @@ class Guards(BaseModel):
 
 
 def _cases(parameters: Mapping[str, Any], schema: Schema) -> Sequence[Case]:
+    if schema.selected is not None and "fairness" not in (parameters["guards"] or {}):
+        # `columns` chooses the groups of that guard; the check says so.
+        return [Case(parameters["metric"], {"guards": {"fairness": None}})]
     cases = [Case(parameters["metric"], {"guards": {}})]
     for name, given in (parameters["guards"] or {}).items():
         if name == "calibration":
@@ -119,9 +124,9 @@ def _cases(parameters: Mapping[str, Any], schema: Schema) -> Sequence[Case]:
 
 
 def _fairness_cases(given: Mapping[str, Any], schema: Schema) -> Iterator[tuple[str, Any]]:
-    columns = given.get("columns") or [*schema.sensitive, *(given.get("bins") or {})]
+    columns = given.get("columns") or schema.selected or [*schema.sensitive, *(given.get("bins") or {})]
     groups = [[name] for name in dict.fromkeys(columns)] + list(given.get("intersections") or ())
-    for measure, allowed in (given.get("measures") or fair.DEFAULT).items():
+    for measure, allowed in fair.measures_of(given).items():
         for names in groups or [[]]:
             subject = f"{measure}:{'+'.join(names)}" if names else measure
             yield (
@@ -241,6 +246,10 @@ def promotion(
     """
     rule = Rule(min_improvement=min_improvement, proven_above=proven_above, non_inferior_by=non_inferior_by)
     name, given = next(iter(dict(guards or {}).items()), (metric, None))
+    if name in LEVELS and given is None:
+        raise DataError(
+            "`columns` chooses the groups of the guard `fairness`, which is not there: remove `columns`"
+        )
     first = models.book.never_had(CHAMPION) if CHAMPION in models else None
     if first is not None:
         _is_its_first(models, first)
@@ -257,7 +266,12 @@ def promotion(
     )
     if name in LEVELS and given is not None:
         side = models.scored(found.challenger(), current, max_missing_label)
-        return _held(name, dict(given), side, context)
+        if first is None:
+            return _held(name, dict(given), side, models, context)
+        held = _held(name, {**given, "non_inferior_by": None}, side, models, context)
+        if given.get("non_inferior_by") is None:
+            return held
+        return replace(held, summary=f"{held.summary}; {first!r} never had a champion to compare with")
     if first is not None:
         return contest.unopposed(found, name, _why_first(first, found.challenger(), context), models)
     if given is not None:
@@ -265,15 +279,17 @@ def promotion(
     return contest.compared(found, rule, models, context)
 
 
-def _held(name: str, given: Mapping[str, Any], side: Scored, context: Context) -> Claim:
+def _held(name: str, given: Mapping[str, Any], side: Scored, models: Models, context: Context) -> Claim:
     """Return the Claim of a guard that the challenger must hold by itself."""
     if name == "calibration":
         return calibrated.calibration(side, context, measures=given["measures"], bins=given.get("bins", 10))
     return fair.fairness(
         side,
+        models,
         context,
         threshold=given["threshold"],
         measures=given["measures"],
+        non_inferior_by=given.get("non_inferior_by"),
         bins=given.get("bins"),
         intersections=given["intersections"],
     )

@@ -98,9 +98,15 @@ def change(reference: Measure, current: Measure) -> Effect:
     return _effect(current.estimate - reference.estimate, spread, df, current.n, share=share, details=details)
 
 
-def paired(old: Measure, new: Measure) -> Effect:
+def paired(old: Measure, new: Measure, *, edge: float = 0.0, edge_df: float = math.inf) -> Effect:
     """
     Return the Effect of new - old, both measured on the same rows in the same order.
+
+    Args:
+        old: What is compared with.
+        new: What is compared.
+        edge: Standard error to add for differences of a kind that hardly a row has shown.
+        edge_df: The most degrees of freedom that there are if `edge` is not 0.
 
     Raises:
         Undefined: If either has no influence of single rows.
@@ -108,8 +114,9 @@ def paired(old: Measure, new: Measure) -> Effect:
     if old.influence is None or new.influence is None:
         raise Undefined("a paired difference needs the influence of each row")
     difference = of_influence(new.estimate - old.estimate, new.influence - old.influence, new.owners)
-    spread = difference.standard_error
-    return _effect(difference.estimate, spread, min(old.df, new.df), new.n)
+    spread = math.hypot(difference.standard_error, edge)
+    df = min(old.df, new.df, edge_df if edge else math.inf)
+    return _effect(difference.estimate, spread, df, new.n)
 
 
 def _within(effect: Effect, least: float, most: float) -> Effect:

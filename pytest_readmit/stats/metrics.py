@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from pytest_readmit.stats import confusion, hybrid, losses, measure, precision, roc
 from pytest_readmit.stats.effect import Effect, Undefined
@@ -13,6 +15,9 @@ from pytest_readmit.stats.predictions import Predictions
 
 REPLICATES = 1000
 """Bootstrap replicates behind average precision."""
+FEWEST_APART = 20
+"""With fewer rows (patients) on which two models differ, their difference is less sure than it seems."""
+SAME_SCORE = 1e-9
 
 MetricName = Literal[
     "roc_auc",
@@ -180,15 +185,64 @@ def paired(
     """
     Return new - old of a metric on the same rows in the same order; arguments as for `level`.
 
+    Where hardly a row tells the models apart the bounds are no narrower than so many rows allow, see
+    `_unseen_error`; so they are for the same score twice.
+
     Raises:
         Undefined: If the metric does not exist for either model.
         ValueError: If it needs a threshold and has none.
     """
     if name == "roc_auc":
-        return roc.paired(old, new)
+        return _not_certain(roc.paired(old, new), new, roc.EDGE_ERROR / max(new.fewest_events, 1))
     if name == "average_precision":
-        return precision.paired(old, new, prevalence=prevalence, replicates=REPLICATES, seed=seed)
-    return measure.paired(*(_measure(name, side, threshold, seed, prevalence) for side in (old, new)))
+        effect = precision.paired(old, new, prevalence=prevalence, replicates=REPLICATES, seed=seed)
+        return _not_certain(effect, new, precision.edge_error(1.0, new, prevalence))
+    sides = (_measure(name, side, threshold, seed, prevalence) for side in (old, new))
+    return measure.paired(*sides, edge=_unseen_error(name, old, new, threshold), edge_df=roc.EDGE_DF)
+
+
+def _not_certain(effect: Effect, rows: Predictions, error: float) -> Effect:
+    """Return the effect of two scores that rank all rows alike with the error that these rows leave open."""
+    if effect.details["standard_error"] > SAME_SCORE:
+        return effect
+    found = Measure(estimate=effect.estimate, standard_error=error, n=rows.n, df=roc.EDGE_DF)
+    return replace(measure.level(found), details={**effect.details, "standard_error": error})
+
+
+def one_model(old: Predictions, new: Predictions) -> bool:
+    """Whether two scores of the same rows are the same on every row, but for rounding."""
+    return bool(np.abs(old.score - new.score).max(initial=0.0) <= SAME_SCORE)
+
+
+def _unseen_error(name: str, old: Predictions, new: Predictions, threshold: float | None) -> float:
+    """
+    Return the standard error of a paired difference that no row, or hardly one, has shown.
+
+    Where two models agree on all k rows (patients) that a metric rests on, the share on which they would
+    differ may still be 1 - alpha^(1 / k), at most log(1 / alpha) / k, and each may be worth a right answer
+    against a wrong one. The error is the one with which Student's t meets that, as in `roc`. It fades out
+    until FEWEST_APART differences were seen.
+    """
+    counted, worth = new.units or new.n, _WORTH.get(name, 1.0)
+    if METRICS[name].needs_threshold:
+        given = _given(name, threshold)
+        counted = min(confusion.fewest(name, side, given) for side in (old, new))
+        apart = (old.score >= given) != (new.score >= given)
+        if name == "net_benefit":
+            worth = max(1.0, given / (1.0 - given)) if given < 1.0 else 0.0
+    else:
+        apart = np.abs(old.score - new.score) > SAME_SCORE
+        if name == "log_loss":
+            worth = max(float(-np.log(_least_chance(side))) for side in (old, new))
+        elif name == "brier_skill":
+            worth = 1.0 / max(new.prevalence * (1.0 - new.prevalence), 1.0 / new.n)
+    seen = int(np.count_nonzero(apart if new.owners is None else np.bincount(new.owners[apart])))
+    return max(0.0, 1.0 - (seen / FEWEST_APART) ** 2) * roc.EDGE_ERROR * worth / max(counted, 1)
+
+
+def _least_chance(predictions: Predictions) -> float:
+    """Return the smallest probability that a score gives to either label, as far as a log-loss goes."""
+    return float(np.clip(np.minimum(predictions.score, 1.0 - predictions.score), 1e-15, None).min())
 
 
 def fewest(name: str, predictions: Predictions, threshold: float | None = None) -> int:
@@ -220,6 +274,8 @@ def _measure(
     return _LOSSES[name](predictions)
 
 
+# What one row more or less is worth, in shares of the rows that the metric rests on; 1 for the others.
+_WORTH = {"f1": 2.0}
 _LOSSES = {"brier": losses.brier, "brier_skill": losses.brier_skill, "log_loss": losses.log_loss}
 
 

@@ -116,7 +116,7 @@ def measure(
         drawn = np.concatenate(list(_bootstrap(predictions, [steps], replicates, seed)))[:, 0]
         error, bias = _error_and_bias(drawn, value)
         found = replace(found, standard_error=error + bias, details={"bias": bias})
-    least = _edge_error(value, predictions, prevalence)
+    least = edge_error(value, predictions, prevalence)
     if found.standard_error < least:
         return replace(found, standard_error=least, df=EDGE_DF, details={"edge_error": least})
     return found
@@ -149,7 +149,7 @@ def paired(
     before, after = (average_precision(each, prevalence=prevalence) for each in (old, new))
     drawn = np.concatenate(list(_bootstrap(new, steps, replicates, seed)))
     error, bias = _error_and_bias(drawn[:, 1] - drawn[:, 0], after - before)
-    edges = [_edge_error(value, each, prevalence) for value, each in ((before, old), (after, new))]
+    edges = [edge_error(value, each, prevalence) for value, each in ((before, old), (after, new))]
     difference = Measure(
         estimate=after - before,
         standard_error=math.hypot(error + bias, *edges),
@@ -173,7 +173,8 @@ def precision_recall_curve(
     Args:
         predictions: Labelled rows.
         points: About the most points there may be.
-        min_cell: Fewest rows between two points, so that no step shows a single row.
+        min_cell: Fewest rows between two points, and of each label none or as many, so that no step shows a
+            single row.
         prevalence: Share of events that precision is taken at; None: the rows' own.
 
     Returns:
@@ -197,7 +198,7 @@ def _error_and_bias(drawn: Floats, value: float) -> tuple[float, float]:
     return float(kept.std(ddof=1)), abs(float(kept.mean()) - value)
 
 
-def _edge_error(value: float, predictions: Predictions, prevalence: float | None) -> float:
+def edge_error(value: float, predictions: Predictions, prevalence: float | None) -> float:
     """
     Return the least standard error that an average precision near 1 may claim; 0 away from there.
 

@@ -64,6 +64,11 @@ class Predictions:
         """Indices that sort the scores, ascending, shape (n,); computed once for all who ask."""
         return np.argsort(self.score)
 
+    @cached_property
+    def ranked(self) -> npt.NDArray[np.bool_]:
+        """Labels in the order of `order`, shape (n,)."""
+        return self.positive[self.order]
+
     def take(self, rows: npt.NDArray[np.generic]) -> "Predictions":
         """Return some of the rows: bools of shape (n,), or indices. Patients are numbered anew."""
         owners = None if self.owners is None else self.owners[rows]

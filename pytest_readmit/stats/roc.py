@@ -136,7 +136,8 @@ def curve(predictions: Predictions, *, points: int = 100, min_cell: int = 11) ->
     Args:
         predictions: Labelled rows.
         points: About the most points there may be.
-        min_cell: Fewest rows between two points, so that no step shows a single row.
+        min_cell: Fewest rows between two points, and of each label none or as many, so that no step shows a
+            single row.
 
     Returns:
         Shape (k, 2), columns false positive rate and true positive rate, from (0, 0) to (1, 1).
@@ -157,7 +158,7 @@ def cumulative(
     Args:
         predictions: Labelled rows.
         points: About the most thresholds there may be.
-        min_cell: Fewest rows between two thresholds.
+        min_cell: Fewest rows between two thresholds; of each label none or as many.
 
     Returns:
         Rows and events, shape (k,) each, from 0 to all, rising.
@@ -170,20 +171,44 @@ def cumulative(
     score = predictions.score[descending]
     ends = np.append(np.flatnonzero(score[1:] != score[:-1]) + 1, predictions.n)
     step = max(min_cell, math.ceil(predictions.n / max(points, 1)), 1)
-    # the first end at or after each multiple of the step, then no two closer than a step
-    kept = np.unique(ends[np.searchsorted(ends, np.arange(step, predictions.n + 1, step))])
-    chosen = [0]
-    for end in kept.tolist():
-        if end - chosen[-1] >= step:
-            chosen.append(end)
+    events_at = np.cumsum(predictions.positive[descending])[ends - 1]
+    others_at = ends - events_at
+    chosen = [-1]  # places among the ends; -1 is before the first row
+    while (place := _next_safe(chosen[-1], ends, events_at, others_at, step, min_cell)) < len(ends):
+        chosen.append(place)
     # the last step takes what is left over
-    if predictions.n - chosen[-1] > 0:
-        if len(chosen) > 1 and predictions.n - chosen[-1] < min_cell:
-            chosen.pop()
-        chosen.append(predictions.n)
-    rows = np.array(chosen)
-    events = np.concatenate(([0], np.cumsum(predictions.positive[descending])))[rows]
+    last = len(ends) - 1
+    while len(chosen) > 1 and not _apart(chosen[-1], last, events_at, others_at, min_cell):
+        chosen.pop()
+    if chosen[-1] != last:
+        chosen.append(last)
+    places = np.array(chosen[1:])
+    rows, events = (np.concatenate(([0], counts[places])).astype(np.int64) for counts in (ends, events_at))
     return rows, events
+
+
+def _next_safe(after: int, ends: Numbers, events: Numbers, others: Numbers, step: int, min_cell: int) -> int:
+    """Return the first place at least `step` rows further on whose step tells of no few rows of a label."""
+    row = 0 if after < 0 else int(ends[after])
+    place = int(np.searchsorted(ends, row + step))
+    while place < len(ends):
+        wanted = place
+        for counts in (events, others):
+            before = 0 if after < 0 else int(counts[after])
+            if 0 < counts[place] - before < min_cell:
+                wanted = max(wanted, int(np.searchsorted(counts, before + min_cell)))
+        if wanted == place:
+            return place
+        place = wanted
+    return place
+
+
+def _apart(first: int, last: int, events: Numbers, others: Numbers, min_cell: int) -> bool:
+    """Whether of each label none, or at least `min_cell`, rows lie between two places; true of one place."""
+    moved = [int(counts[last] - (0 if first < 0 else counts[first])) for counts in (events, others)]
+    return sum(moved) == 0 or (
+        sum(moved) >= min_cell and all(rows == 0 or rows >= min_cell for rows in moved)
+    )
 
 
 def need_both_labels(predictions: Predictions) -> None:
@@ -222,7 +247,7 @@ def _ranks(predictions: Predictions) -> tuple[Numbers, Numbers, Numbers]:
     non-events only.
     """
     order, n = predictions.order, predictions.n
-    positive, score = predictions.positive[order], predictions.score[order]
+    positive, score = predictions.ranked, predictions.score[order]
     places = np.flatnonzero(positive)
     events_to = np.cumsum(positive, dtype=np.int32 if n < 2**31 else np.int64)
     last = score[1:] != score[:-1]
@@ -273,15 +298,20 @@ def _tie_error(predictions: Predictions) -> float:
     all of the other label. The error is the one with which Student's t meets that, as in `_edge_error`. It
     fades out until FEWEST_APART rows with another score were seen, or a quarter of the rows.
     """
-    score, positive = predictions.score[predictions.order], predictions.positive[predictions.order]
+    ranked, order = predictions.ranked, predictions.order
+    held = [own for own in (ranked, ~ranked) if _mostly_one_score(predictions, own)]
+    if not held:
+        return 0.0
+    score, units = predictions.score[order], _units(predictions)
     parts = []
-    for own, k in zip((positive, ~positive), _units(predictions), strict=True):
+    for own in held:
+        k = units[0] if own is ranked else units[1]
         common, apart = _most_common(score[own])
         if 4 * apart >= np.count_nonzero(own):
             continue
         if predictions.owners is not None and apart:
             others = own & (score != common)
-            apart = int(np.count_nonzero(np.bincount(predictions.owners[predictions.order[others]])))
+            apart = int(np.count_nonzero(np.bincount(predictions.owners[order[others]])))
         counted = min(FEWEST_APART, k / 4.0)
         if apart >= counted:
             continue
@@ -290,6 +320,17 @@ def _tie_error(predictions: Predictions) -> float:
         reach = max(under, len(other) - under) / len(other)
         parts.append((1.0 - (apart / counted) ** 2) * reach * EDGE_ERROR / k)
     return math.hypot(*parts)
+
+
+def _mostly_one_score(predictions: Predictions, own: npt.NDArray[np.bool_]) -> bool:
+    """
+    Whether more than 3/4 of the rows of a label may have one score.
+
+    A run so long, wherever it begins, holds both quartiles of the sorted scores.
+    """
+    places = np.flatnonzero(own)
+    first, third = predictions.order[places[[len(places) // 4, 3 * len(places) // 4]]]
+    return bool(predictions.score[first] == predictions.score[third])
 
 
 def _most_common(ascending: Floats) -> tuple[float, int]:

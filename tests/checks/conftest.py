@@ -12,6 +12,7 @@ import pytest
 
 from pytest_readmit import Claim, Context, Finding, Model, Models, Selected, run_check
 from pytest_readmit.data.dataset import Dataset, Roles
+from pytest_readmit.data.scored import Scores
 from pytest_readmit.data.source import SourceSpec, open_dataset
 from pytest_readmit.stats.metrics import METRICS
 from readmit_checks import contest
@@ -123,6 +124,8 @@ def every_claim(opened: Callable[..., tuple[Dataset, Dataset]]) -> dict[str, lis
         drift,
         estimated,
         fairness,
+        fairness_paired,
+        groups,
         integrity,
         joint,
         methods,
@@ -174,12 +177,26 @@ def every_claim(opened: Callable[..., tuple[Dataset, Dataset]]) -> dict[str, lis
         "fairness": [
             fairness.fairness(
                 after.scored(),
+                _models(),
                 context,
                 threshold=0.15,
                 measures={name: {"max": 0.1}},
                 intersections=[["ward"]],
             )
             for name in fairness.MEASURES
+        ]
+        + [
+            fairness_paired.compared(
+                after.scored(),
+                after.scored(given=Scores(np.roll(after.scores(0.05).values, 1), "old")),
+                context,
+                names=names,
+                subject="ward",
+                threshold=0.15,
+                most=0.05,
+                by=groups.of_columns(after.scored(), ["ward"], {}, 11),
+            )
+            for names in fairness.MEASURES.values()
         ],
         "concept_drift": [
             concept.concept_drift(

@@ -47,7 +47,7 @@ def test_the_pack_registers_exactly_the_checks_of_the_contract() -> None:
 
 
 def test_every_check_asks_a_question_and_explains_every_key() -> None:
-    from pytest_readmit.registry import parameter_notes
+    from pytest_readmit.parameters import parameter_notes
 
     for spec in load().values():
         assert spec.doc.splitlines()[0].endswith("?"), spec.name

@@ -132,6 +132,19 @@ def test_the_same_scores_twice_are_never_promoted(keys: str, run: Run) -> None:
     found = one(run(keys, patients(), models="{champion: {score: old}, challenger: {score: old}}"))
     assert found.estimate == 0
     assert found.verdict in ("fail", "inconclusive")
+    assert "both give every row the same score" in found.message
+
+
+@pytest.mark.parametrize(("rows", "verdict"), [(5000, "pass"), (300, "inconclusive")])
+def test_the_same_scores_hold_a_guard_only_with_rows_enough(rows: int, verdict: str, run: Run) -> None:
+    keys = "{guards: {brier: {max_rise: 0.002}, recall: {max_drop: 0.02}}, threshold: 0.15}"
+    same = run(keys, patients(rows), models="{champion: {score: old}, challenger: {score: old}}")
+    for name in ("guard:brier", "guard:recall"):
+        found = by_subject(same)[name]
+        assert found.verdict == verdict, found.message
+        assert found.interval is not None
+        assert found.interval[0] < 0 < found.interval[1]
+        assert "the same score" in found.details["notes"][-1]
 
 
 def test_a_simpler_model_may_be_as_good_within_a_margin(run: Run) -> None:
