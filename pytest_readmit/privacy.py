@@ -1,7 +1,7 @@
 """Small cells, secrets and control characters: what stands between a Finding and every output."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -17,7 +17,11 @@ _NO_ROWS = re.compile(
     r"(^|_)(df|bins?|degrees?|order|levels?|seed|permutations|iterations|factors?|features?|columns?|drifted|certified"
     r"|horizon|days|threshold|k|m|differences|examples|scale|edges|min|max|low|high|ranges?|uses)(_|$)"
 )
+_SHARE_KEY = re.compile(r"(^|[_ ])(shares?|rates?|fractions?|proportions?|percent)([_ ]|$)")
+_LEVEL_KEY = re.compile(r"(^|[_ ])(category|level|group|segment|value)([_ ]|$)")
+SMALL_LEVEL = "(small)"
 _TEXTS = ("suite", "subject", "segment", "because", "message")
+_COMMAND = re.compile(r"(^\s*(?=::)|##\w*(?=\[))(.)")
 _URI = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)([^\s'\"<>]+)")
 
 
@@ -97,14 +101,26 @@ class Mask:
         """Replace small counts in a Finding's details by None; a table's column names are keys."""
         if isinstance(value, Mapping):
             if _is_table(value):
-                return {**value, "rows": [self._row(value["columns"], row) for row in value["rows"]]}
+                return {**value, "rows": self._rows([str(name) for name in value["columns"]], value["rows"])}
             return {str(name): self._cells(item, key=str(name)) for name, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self._cells(item, key=key) for item in value]
+            return _never_alone(value, [self._cells(item, key=key) for item in value])
         return None if self._is_small(value, key.casefold()) else value
 
-    def _row(self, columns: list[Any], row: Any) -> list[Any]:
-        return [self._cells(item, key=str(name)) for name, item in zip(columns, row, strict=False)]
+    def _rows(self, columns: list[str], rows: Any) -> list[list[Any]]:
+        """Return a table's rows without small counts, and without what they would follow from."""
+        before = [_padded(row, len(columns)) for row in rows]
+        by_column = [
+            _never_alone(column, [self._cells(item, key=key) for item in column])
+            for key, column in zip(columns, zip(*before, strict=True), strict=False)
+        ]
+        keys = [key.casefold() for key in columns]
+        told = []
+        for old, new in zip(before, zip(*by_column, strict=True), strict=True):
+            small = any(self._is_small(item, key) for key, item in zip(keys, old, strict=True))
+            left_out = _left_out(old, new)
+            told.append([_cell(key, item, small, left_out) for key, item in zip(keys, new, strict=True)])
+        return told
 
     def _is_small(self, value: Any, key: str) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < self.min_cell:
@@ -135,10 +151,17 @@ def plain_uris(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return a text fit for a terminal, on one line: control and direction characters as ``\x1b``."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    r"""
+    Return a text fit for a terminal and for a build's log, on one line.
+
+    Control and direction characters are shown as ``\x1b``; so is the character that would make a build
+    server take the line for a command (``::error`` at its start, ``##[error]`` and ``##vso[`` anywhere).
+    """
+    if not text.isprintable():
+        text = "".join(
+            char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+        )
+    return _COMMAND.sub(lambda found: f"{found[1]}\\x{ord(found[2]):02x}", text)
 
 
 def _plain_rest(rest: str) -> str:
@@ -153,6 +176,30 @@ def _anywhere(secret: str) -> str:
     if len(secret) < SHORT_SECRET or re.fullmatch(r"[-+.,\deE]+", secret):
         return rf"(?<![\w.]){exact}(?!\w|\.\d)"
     return exact
+
+
+def _left_out(before: Sequence[Any], after: Sequence[Any]) -> bool:
+    return any(old is not None and new is None for old, new in zip(before, after, strict=True))
+
+
+def _never_alone(before: Sequence[Any], after: list[Any]) -> list[Any]:
+    """Leave out the smallest of the counts that are shown where another was left out: both may have a sum."""
+    shown = [i for i, count in enumerate(after) if type(count) in (int, float) and count > 0]
+    if shown and _left_out(before, after):
+        after[min(shown, key=lambda i: after[i])] = None
+    return after
+
+
+def _cell(key: str, item: Any, small: bool, left_out: bool) -> Any:
+    """Return a cell of a table; no level of few rows is named, no share tells a count that was left out."""
+    if small and isinstance(item, str) and _LEVEL_KEY.search(key):
+        return SMALL_LEVEL
+    return None if left_out and type(item) is float and _SHARE_KEY.search(key) else item
+
+
+def _padded(row: Any, length: int) -> list[Any]:
+    cells = list(row) if isinstance(row, list | tuple) else []
+    return [*cells, *[None] * length][:length]
 
 
 def _is_table(value: Mapping[Any, Any]) -> bool:

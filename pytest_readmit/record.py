@@ -8,14 +8,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from pytest_readmit import cells
 from pytest_readmit import provenance as provenances
 from pytest_readmit.claim import Finding
 from pytest_readmit.errors import ReadmitError
 from pytest_readmit.privacy import PrivacyFacts, mask_of_all, masks
 
 SCHEMA = "pytest-readmit/record/1"
+SCHEMA_NAME = "pytest-readmit/record/"
+LFS_POINTER = "version https://git-lfs.github.com/spec/"
 SCHEMA_FILE = Path(__file__).with_name("record.schema.json")
 VERDICTS = ("pass", "fail", "inconclusive", "error")
+# What suppression cannot keep back, said on the page beside the data.
+STILL_TOLD = (
+    "Counts of rows and patients below privacy.min_cell are left out, and so are counts from which they "
+    "would follow. An estimate times a number of rows can still tell one (a share of 0.0006 of 5,000 rows "
+    "is 3 rows), the rows of a gate tell how many values of its column are missing, and two records of "
+    "overlapping rows can be subtracted. Keep a record where its data may be seen."
+)
 _WORST_FIRST = ("error", "fail", "inconclusive")
 _ENCODER = json.JSONEncoder(allow_nan=False)
 
@@ -43,22 +53,18 @@ class SuiteFacts(PrivacyFacts, Protocol):
     def as_of(self) -> Any: ...
 
 
-class EntryFacts(Protocol):
-    """What the record must know of an entry to count false alarms."""
+class EntryFacts(cells.EntryFacts, Protocol):
+    """What the record must know of an entry to count false alarms and to guard small counts."""
 
-    @property
-    def id(self) -> str: ...
     @property
     def correction(self) -> str: ...
 
 
-class CaseFacts(Protocol):
+class CaseFacts(cells.CaseFacts, Protocol):
     """What the record must know of a planned case."""
 
     @property
     def id(self) -> str: ...
-    @property
-    def index(self) -> int: ...
     @property
     def entry(self) -> EntryFacts: ...
 
@@ -94,8 +100,11 @@ def build(
         broken: Whether a worker died or the run was interrupted.
         sealed: False leaves the digest empty, for a record that is summed up but not written.
     """
-    decided = [(planned, findings[planned.id]) for planned in plan.cases if planned.id in findings]
-    cases = [dict(case) for _, case in decided]
+    decided = [(planned, dict(findings[planned.id])) for planned in plan.cases if planned.id in findings]
+    cases = [case for _, case in decided]
+    min_cells = [suite.min_cell for suite in plan.suites]
+    datasets, left_out = cells.guard_flows(provenance.get("datasets") or {}, max(min_cells, default=0))
+    cells.guard_cases(decided, left_out, min_cells)
     complete = bool(cases) and len(cases) == len(plan.cases) and not broken
     made = {
         "schema": SCHEMA,
@@ -111,7 +120,7 @@ def build(
         "false_alarm_bound": false_alarm_bound(decided),
         "suites": [_suite(suite, str(provenance["started"])[:10]) for suite in plan.suites],
         "cases": cases,
-        "provenance": dict(provenance),
+        "provenance": {**provenance, "datasets": datasets},
     }
     if sealed:
         made["digest"] = digest(made)
@@ -247,17 +256,38 @@ def read(path: Path) -> dict[str, Any]:
         ReadmitError: If there is none, or it is not one, or it is damaged.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=_not_json)
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text, parse_constant=_not_json)
+        record: dict[str, Any] = found if isinstance(found, dict) else {}
+        sealed = digest(record)
     except OSError as error:
         raise ReadmitError(f"{path}: no record: {error.strerror}") from error
-    except ValueError as error:
-        raise ReadmitError(f"{path}: not a record: not JSON") from error
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        found = record.get("schema") if isinstance(record, dict) else None
-        raise ReadmitError(f"{path}: not a record: schema is {found!r}, not {SCHEMA!r}")
-    if record.get("digest") != digest(record):
-        raise ReadmitError(f"{path}: damaged: its digest does not fit its content")
+    except UnicodeDecodeError as error:
+        raise ReadmitError(f"{path}: not a record: not text in UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise ReadmitError(f"{path}: {_no_json(text)}") from error
+    schema = record.get("schema")
+    if schema != SCHEMA:
+        other = f"schema is {schema!r}, not {SCHEMA!r}"
+        if str(schema).startswith(SCHEMA_NAME):
+            other += "; read it with the pytest-readmit that wrote it"
+        raise ReadmitError(f"{path}: not a record: {other}")
+    if record.get("digest") != sealed:
+        raise ReadmitError(
+            f"{path}: damaged: its digest does not fit its content; take the file as it was written"
+        )
     return record
+
+
+def _no_json(text: str) -> str:
+    """Return what a file is that is no JSON."""
+    if not text.strip():
+        return "not a record: the file is empty"
+    if text.startswith(LFS_POINTER):
+        return "a Git LFS pointer, not the record itself; fetch it with `git lfs pull`"
+    if text.lstrip().startswith("{") and not text.rstrip().endswith("}"):
+        return "not a record: cut off before its end"
+    return "not a record: not JSON"
 
 
 def _verdict(cases: Sequence[Case], *, complete: bool) -> str:

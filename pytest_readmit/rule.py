@@ -113,11 +113,12 @@ def outcome(verdict: VerdictName, policy: Policy, *, noticed: bool = False) -> t
     """Return what pytest shows for a verdict, and whether a warning goes with it."""
     if verdict == "error":
         return "failed", False
-    waived = policy.waiver is not None and policy.today is not None and policy.waiver.in_force(policy.today)
-    if verdict in ("fail", "inconclusive") and waived and policy.honour_waivers:
-        return "xfailed", False
+    in_force = policy.waiver is not None and policy.today is not None and policy.waiver.in_force(policy.today)
+    waived = in_force and policy.honour_waivers
     if verdict == "pass":
-        return ("failed" if noticed and policy.strict else "passed"), noticed
+        return ("failed" if noticed and policy.strict and not waived else "passed"), noticed
+    if waived:
+        return "xfailed", False
     if policy.strict:
         return "failed", False
     reaction = policy.inconclusive if verdict == "inconclusive" else policy.severity
@@ -244,8 +245,7 @@ def _proven(bounds_at: Callable[[float], Bounds], limit: Limit, direction: Side,
 def _fail_bound(claim: Claim, bounds: Callable[[float], Bounds], alpha: float) -> float:
     """Return the bound that a fail rests on, at alpha over m."""
     if isinstance(claim.limit, tuple):
-        middle = (claim.limit[0] + claim.limit[1]) / 2
-        return bounds(alpha / 2)[0 if claim.estimate >= middle else 1]
+        return bounds(alpha / 2)[0 if claim.estimate >= sum(claim.limit) / 2 else 1]
     return bounds(alpha)[0 if claim.direction == "at_most" else 1]
 
 
@@ -343,15 +343,17 @@ def _too_few(claim: Claim) -> str | None:
 def _rows_for_units(claim: Claim, policy: Policy, alpha: float) -> int | None:
     """Return the rows of current with which there were units and events enough to decide, and decided."""
     rows = claim.n_current
-    if not rows or claim.undecidable:
-        return None
     before = claim.n_reference if claim.units_reference is None else claim.units_reference
-    if before is not None and before < FEWEST_UNITS:
+    if not rows or claim.undecidable or (before is not None and before < FEWEST_UNITS):
         return None
-    now = rows if claim.units_current is None else claim.units_current
-    factor = max(1.0, FEWEST_UNITS / max(now, 1), FEWEST_EVENTS / max(claim.events or FEWEST_EVENTS, 1))
+    factor = max(_times(claim.units_current, FEWEST_UNITS), _times(claim.events, FEWEST_EVENTS))
     decided = _rows_needed(claim, policy, alpha)
-    return None if decided is None else max(decided, _rounded_up(rows * factor))
+    return None if decided is None else max(decided, _rounded_up(max(rows, FEWEST_UNITS) * factor))
+
+
+def _times(counted: int | None, least: int) -> float:
+    """Return how many times as many are enough, as if 1 or 10 were there: the figure tells no small count."""
+    return 1.0 if not counted or counted >= least else least / (10 if counted >= 10 else 1)
 
 
 def _what_would_help(claim: Claim, certifiable: Limit, needed: int | None) -> str:
