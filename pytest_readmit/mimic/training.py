@@ -127,12 +127,7 @@ def train(
         estimators[name] = fit(kind, parted.train, seed=seed)
         files[name] = folder / f"{name}.{file_format}"
         save(estimators[name], files[name])
-    datasets: dict[str, Path] = {}
-    for part, frame in parted.parts.items():
-        say(f"train: scoring {part}, {len(frame):,} rows")
-        datasets[part] = folder / f"{part}.parquet"
-        scores = {f"risk_{name}": risk(estimator, frame) for name, estimator in estimators.items()}
-        _write(frame.assign(**scores), datasets[part])
+    datasets = write_scored(parted, estimators, folder, say=say)
     return Training(
         models=files,
         datasets=datasets,
@@ -146,6 +141,19 @@ def train(
         },
         estimators=estimators,
     )
+
+
+def write_scored(
+    parted: Split, estimators: Mapping[str, Any], folder: Path, *, say: Callable[[str], None] = lambda _: None
+) -> dict[str, Path]:
+    """Write each part as ``PART.parquet`` with a column ``risk_NAME`` of each model; return the files."""
+    datasets: dict[str, Path] = {}
+    for part, frame in parted.parts.items():
+        say(f"train: scoring {part}, {len(frame):,} rows")
+        datasets[part] = folder / f"{part}.parquet"
+        scores = {f"risk_{name}": risk(estimator, frame) for name, estimator in estimators.items()}
+        _write(frame.assign(**scores), datasets[part])
+    return datasets
 
 
 def read_table(path: str | os.PathLike[str]) -> "pd.DataFrame":

@@ -117,7 +117,7 @@ def _promote(options: argparse.Namespace) -> Lines:
         registry,
         found,
         reasons,
-        who=_who(options.by),
+        who=who(options.by),
         attested=attestation is not None,
         reason=options.reason,
         dry_run=options.dry_run,
@@ -130,7 +130,7 @@ def _rollback(options: argparse.Namespace) -> Lines:
     outcome = rollback(
         registry,
         options.model,
-        who=_who(options.by),
+        who=who(options.by),
         reason=options.reason,
         moved_from=options.moved_from,
         dry_run=options.dry_run,
@@ -206,7 +206,8 @@ def _run(options: argparse.Namespace, registry: Registry) -> Generator[str, None
             *(sys.executable, "-m", "pytest", f"--readmit-suite={options.suite}", f"--readmit-json={path}"),
             *options.rest,
         ]
-        yield f"running the gates of {options.suite}"
+        kept = "" if options.keep else "; the record is not kept (--keep FILE keeps it)"
+        yield f"running the gates of {options.suite}{kept}"
         out = sys.stderr if options.json else None
         code = subprocess.run(  # noqa: S603 - this interpreter, no shell
             command, check=False, env={**os.environ, TRACKING_URI: registry.uri}, stdout=out
@@ -282,6 +283,7 @@ def _told_candidate(record: Mapping[str, Any], found: eligibility.Candidate) -> 
         f"{found.model}: version {found.version} against {against}",
         f"  record {found.record} of {found.finished}, {commit}",
         f"  {counts}",
+        *(f"  {text}" for text in eligibility.evidence(record)),
     ]
     lines += [f"  undecided: {name}" for name in found.undecided]
     lines += [f"  waived: {name}" for name in found.waived]
@@ -323,7 +325,8 @@ def _told_entry(entry: histories.Entry) -> Iterable[str]:
     yield f"      entry {entry.digest}"
 
 
-def _who(given: str | None) -> str:
+def who(given: str | None) -> str:
+    """Return who moves a champion: as named, else the CI's actor, else the user; and on which host."""
     import getpass
     import platform
 

@@ -140,7 +140,8 @@ def shortcomings(record: Mapping[str, Any], found: Candidate) -> list[str]:
     reasons = []
     if not record["complete"] or len(cases) != record["planned"] or record["deselected"]:
         left = max(record["planned"] - len(cases), 0)
-        reasons.append(f"the record is incomplete: {left} of {record['planned']} gates were not decided")
+        why = f"{left} of {record['planned']} gates were not decided" if left else "the run did not finish"
+        reasons.append(f"the record is incomplete: {why}")
     blocking = [case["id"] for case in cases if case["outcome"] == "failed"]
     if record["blocked"] or blocking:
         reasons.append(f"the record is blocked{_named(blocking)}")
@@ -156,6 +157,15 @@ def shortcomings(record: Mapping[str, Any], found: Candidate) -> list[str]:
     if found.champion is None and promotion:
         reasons += _first(promotion, passing)
     return reasons
+
+
+def evidence(record: Mapping[str, Any]) -> list[str]:
+    """Return what the passing comparisons of a record say, in its own words."""
+    return [
+        str(case["message"])
+        for case in record["cases"]
+        if _is_comparison(case) and case["verdict"] == "pass" and case.get("message")
+    ]
 
 
 def strictures(
@@ -193,8 +203,10 @@ def strictures(
         ]
     if commit is not None:
         git = record["provenance"]["git"]
-        if (git.get("commit") or "").lower() != commit.lower():
-            reasons.append(f"the run was made at commit {git.get('commit') or 'unknown'}, not {commit}")
+        if not git.get("commit"):
+            reasons.append(f"the run names no commit: no Git repository, or no git; not {commit}")
+        elif git["commit"].lower() != commit.lower():
+            reasons.append(f"the run was made at commit {git['commit']}, not {commit}")
         elif git.get("dirty") is not False:
             reasons.append(f"the run was made at commit {commit} with changed files")
     waived = [case["id"] for case in record["cases"] if case["outcome"] == "xfailed" or case["waiver"]]

@@ -204,6 +204,10 @@ def _champion_moved(model: RegisteredModel, history: History, found: Candidate) 
     if champion is None and last is not None:
         became = f"version {last.moved_to} became champion at {last.when}"
         return [f"there is no alias `champion`, although {became}: set it again first"]
+    used = [entry for entry in history.entries if entry.record == found.record]
+    if used:
+        became = f"promoted version {found.version} already (history entry {used[-1].number})"
+        return [f"the record {became}, and the champion has moved since: run the gates again"]
     if champion != found.champion:
         now = "there is no champion" if champion is None else f"champion is version {champion}"
         then = "none" if found.champion is None else f"version {found.champion}"

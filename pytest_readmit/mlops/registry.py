@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from pytest_readmit.errors import DataError, MissingExtra, ReadmitError, SuiteError
+from pytest_readmit.errors import DataError, MissingExtra, ReadmitError, SuiteError, did_you_mean
 
 CHAMPION = "champion"
+CHALLENGER = "challenger"
 PREVIOUS = "previous"
 STATUS_TAG = "readmit.status"
 TRACKING_URI = "MLFLOW_TRACKING_URI"
@@ -100,7 +101,9 @@ class Registry:
         """
         found = self._asked(lambda: self._client.get_registered_model(name))
         if found is None:
-            raise Refused(f"{self.shown}: there is no registered model {name!r}")
+            known = [one.name for one in self._asked(self._client.search_registered_models) or ()]
+            hint = did_you_mean(name, known)
+            raise Refused(f"{self.shown}: there is no registered model {name!r}{hint}")
         aliases = {alias: str(version) for alias, version in dict(found.aliases).items()}
         return RegisteredModel(name, aliases, dict(found.tags))
 

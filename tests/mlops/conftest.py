@@ -1,10 +1,13 @@
 """Registries with a few versions of a model, and records that speak for one of them."""
 
+import contextlib
+import io
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,8 +21,6 @@ CODE = "import sys; from pytest_readmit.cli import main; sys.exit(main())"
 MODEL = "readmission"
 SUITE_SHA = "5" * 64
 COMMIT = "c" * 40
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def finding(name: str, check: str, verdict: str = "pass", **facts: Any) -> dict[str, Any]:
@@ -173,22 +174,21 @@ class Store:
         content = made(cases, champion=against, challenger=self.challenger(challenger), **facts)
         return self.write(name, content)
 
-    def run(self, *arguments: str, code: int | None = 0, **environ: str) -> str:
-        """Run the command on this store in a process of its own; return all that it says."""
-        done = subprocess.run(
-            [sys.executable, "-c", CODE, *arguments],
-            cwd=self.folder,
-            env={**os.environ, "MLFLOW_TRACKING_URI": self.uri, "PYTHONIOENCODING": "utf-8", **environ},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=180,
-            check=False,
-        )
-        said = done.stdout + done.stderr
-        assert "Traceback" not in said
-        assert code is None or done.returncode == code, said
-        return said
+    def run(self, *arguments: str, code: int | None = 0) -> str:
+        """Run the command on this store; return all that it says."""
+        from pytest_readmit import cli
+
+        said = io.StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+        ):
+            patch.chdir(self.folder)
+            patch.setenv("MLFLOW_TRACKING_URI", self.uri)
+            found = cli.main(arguments)
+        assert code is None or found == code, said.getvalue()
+        return said.getvalue()
 
 
 @pytest.fixture
@@ -202,3 +202,66 @@ def kit() -> SimpleNamespace:
     return SimpleNamespace(
         finding=finding, model=model, made=made, good_cases=good_cases, SUITE_SHA=SUITE_SHA, COMMIT=COMMIT
     )
+
+
+class Demo:
+    """A folder that `readmit demo` built, and the programs of this environment run beside it."""
+
+    def __init__(self, cwd: Path) -> None:
+        self.cwd = cwd
+        self.folder = cwd / "demo"
+        done = self._ran([sys.executable, "-c", CODE, "demo", "demo", "--patients", "5000"])
+        assert done.returncode == 0, done.stderr
+        self.printed, self.progress = done.stdout, done.stderr
+        shutil.copy(self.folder / "mlflow.db", cwd.parent / "as-built.db")
+
+    def copy(self, name: str) -> Path:
+        """Return a copy of the registry as it was built; its artifacts stay where they are."""
+        return Path(shutil.copy(self.cwd.parent / "as-built.db", self.cwd.parent / name))
+
+    def shell(self, command: str, code: int = 0) -> str:
+        """Run a line as a user types it; return all that it says."""
+        return self._said(self._ran(command, shell=True), code)
+
+    def readmit(self, *arguments: str, code: int = 0) -> str:
+        """Run `readmit`; return all that it says."""
+        return self._said(self._ran([sys.executable, "-c", CODE, *arguments]), code)
+
+    def pytest(self, *arguments: str, code: int = 0, **environ: str) -> str:
+        """Run pytest; return all that it says."""
+        return self._said(self._ran([sys.executable, "-m", "pytest", *arguments], environ), code)
+
+    def _ran(
+        self, command: Any, environ: Mapping[str, str] | None = None, **how: Any
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command,
+            cwd=self.cwd,
+            env={**clean_environ(), **(environ or {})},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=180,
+            check=False,
+            **how,
+        )
+
+    def _said(self, done: "subprocess.CompletedProcess[str]", code: int) -> str:
+        said = done.stdout + done.stderr
+        assert "Traceback" not in said
+        assert done.returncode == code, said
+        return said
+
+
+def clean_environ() -> dict[str, str]:
+    """Return the environment without what pytest and MLflow read from it."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "MLFLOW_"))}
+    return {**kept, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONIOENCODING": "utf-8"}
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    need_mlflow()
+    cwd = tmp_path_factory.mktemp("user") / "cwd"
+    cwd.mkdir()
+    return Demo(cwd)

@@ -168,7 +168,7 @@ def test_suites_commit_and_waivers_are_held_against_the_record(kit: Any, good: d
     dirty = edited(good, provenance={**good["provenance"], "git": {"commit": kit.COMMIT, "dirty": True}})
     assert "changed files" in strict(dirty, commit=kit.COMMIT)[0]
     unknown = edited(good, provenance={**good["provenance"], "git": {"commit": None, "dirty": None}})
-    assert "commit unknown" in strict(unknown, commit=kit.COMMIT)[0]
+    assert "the run names no commit" in strict(unknown, commit=kit.COMMIT)[0]
     waived = kit.made(
         kit.good_cases(kit.finding("age", "data_drift", "fail", outcome="xfailed", waiver={"reason": "x"})),
         champion=kit.model("1", "r", DIGEST),

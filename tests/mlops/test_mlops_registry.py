@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
+TABLE: list[str] = []
 SCRIPT = Path(__file__).with_name("killed.py")
 
 
@@ -26,6 +27,16 @@ def driven(mode: str, store: Any, *paths: Path) -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def tell(mode: str, steps: list[dict[str, Any]], after: str) -> None:
+    """Note for the log how many steps there were and what the next run made of them."""
+    died = [step for step in steps if step["code"] != 0]
+    taken = sum(step["after"]["champion"] == after for step in died)
+    TABLE.append(
+        f"{mode}: stopped at {len(died)} steps, {taken} after the alias had moved; after a rerun each has "
+        f"champion {after}, one entry more, nothing pending, a whole chain"
+    )
 
 
 def test_a_model_is_promoted_rolled_back_and_its_story_told(kit: Any, store: Any) -> None:
@@ -48,6 +59,8 @@ def test_a_model_is_promoted_rolled_back_and_its_story_told(kit: Any, store: Any
     again = store.run("promote", "--record", "record.json", code=1)
     assert "version 2 is champion already; alice@" in again
     assert "rolled back" in store.run("rollback", "readmission")
+    used = store.run("promote", "--record", "record.json", code=1)
+    assert "the record promoted version 2 already (history entry 1)" in used
     assert dict(store.registry().model("readmission").aliases) == {"champion": "1"}
     assert "none came before" in store.run("rollback", "readmission", code=1)
     story = store.run("history", "readmission", "--verify")
@@ -124,6 +137,26 @@ def test_a_promotion_that_dies_at_any_step_is_finished_or_undone_by_the_next(
         assert (end["pending"], end["breaks"]) == (0, [])
         assert {end["status"][number] for number in "12"} == {"archived"}
         assert end["status"]["3"] == "champion"
+    tell(mode, steps, "3")
+
+
+@pytest.mark.parametrize("mode", ["rollback-killed", "rollback-dead"])
+def test_a_rollback_that_dies_at_any_step_is_finished_or_undone_by_the_next(store: Any, mode: str) -> None:
+    for before, after in (("1", "2"), ("2", "3")):
+        store.good(before, after, f"{after}.json")
+        store.run("promote", "--record", f"{after}.json")
+    steps = driven(mode, store, store.folder / "3.json")
+    assert len(steps) > 8
+    for step in steps:
+        assert step["after"]["champion"] in ("2", "3")
+        assert step["after"]["entries"][:2] == ["1>2", "2>3"]
+        assert step["again"] in ("promoted", "finished") or "champion is version 2, not 3" in step["again"]
+        assert "champion is version 2, not 3" in step["once_more"]
+        end = step["end"]
+        assert (end["champion"], end["previous"], end["entries"]) == ("2", "1", ["1>2", "2>3", "3>2"])
+        assert (end["pending"], end["breaks"]) == (0, [])
+        assert [end["status"][number] for number in "123"] == ["archived", "champion", "archived"]
+    tell(mode, steps, "2")
 
 
 @pytest.mark.parametrize(("mode", "processes"), [("at-once", 20), ("at-once-alone", 6)])
@@ -139,3 +172,4 @@ def test_of_many_promotions_at_once_one_wins_and_the_others_say_why(
     assert end["entries"] == [f"1>{end['champion']}"]
     assert (end["previous"], end["pending"], end["breaks"]) == ("1", 0, [])
     assert list(end["status"].values()).count("champion") == 1
+    TABLE.append(f"{mode}: {processes} processes, 1 promoted, {len(lost)} refused, 1 entry")
