@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pytest_readmit.errors import ReadmitError, SuiteError, did_you_mean
 
 if TYPE_CHECKING:
-    from pytest_readmit.registry import CheckSpec, Registry
+    from pytest_readmit.registry import Registry
+    from pytest_readmit.signature import CheckSpec
     from pytest_readmit.suite import Suite
 
 OK = 0
@@ -83,9 +84,22 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--checks", action="append", default=[], metavar="MODULE", help="a module that registers checks"
         )
-    report = _command(commands, "report", _report, "write a record as one HTML page")
+    report = _command(commands, "report", _report, "show a record as Markdown, one HTML page or brief JSON")
     report.add_argument("record", metavar="RECORD", help="a file that --readmit-json wrote")
-    report.add_argument("-o", "--output", required=True, metavar="FILE", help="the page")
+    report.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
+    report.add_argument(
+        "--format",
+        choices=("md", "html", "json"),
+        help="json: verdict, digest and the gates that block, warn or are waived; "
+        "default: as FILE is named, html if that says nothing, md without FILE",
+    )
+    report.add_argument(
+        "--history", metavar="DIR", help="earlier records of the suite, drawn as trends; html only"
+    )
+    demo = _command(commands, "demo", _demo, "build patients, models and a registry to try promotion on")
+    demo.add_argument("folder", metavar="DIR", help="a folder that is not there yet")
+    demo.add_argument("--patients", type=int, default=20_000, metavar="N", help="default: 20000")
+    demo.add_argument("--seed", type=int, default=0, metavar="S", help="which patients; default: 0")
     add_commands(lambda name, run, about: _command(commands, name, _printed(run), about))
     return parser
 
@@ -124,9 +138,11 @@ def _command(commands: Any, name: str, run: Any, about: str) -> argparse.Argumen
 
 
 def _say(text: str, stream: Any = None) -> None:
-    """Print text without control characters, whatever the terminal's encoding."""
+    """Print text without control characters or commands to a build server, whatever the encoding."""
+    from pytest_readmit.privacy import printable
+
     stream = stream or sys.stdout
-    clean = "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
+    clean = "\n".join(map(printable, text.split("\n")))
     encoding = stream.encoding or "utf-8"
     stream.write(clean.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
@@ -174,9 +190,17 @@ def _lint(options: argparse.Namespace) -> int:
     if problems:
         _say("\n".join(problems))
         _say(_count(len(problems), "problem"))
+        _tell_build(problems, folder)
         return WRONG
     _say(f"{_count(len(paths), 'suite')}, {_count(entries, 'entry', 'entries')}: no problems")
     return OK
+
+
+def _tell_build(problems: Sequence[str], folder: Path) -> None:
+    from pytest_readmit import builds
+
+    for command in builds.of_problems(problems, folder):
+        sys.stdout.write(f"{command}\n")
 
 
 def _absent_data(suite: "Suite", checks: "Registry") -> Iterator[str]:
@@ -227,6 +251,18 @@ def _write(name: str, text: str) -> None:
         raise SuiteError([f"{name}: cannot be written ({error.strerror})"]) from error
 
 
+def _demo(options: argparse.Namespace) -> int:
+    from pytest_readmit.mimic.demo_folder import build_demo, next_steps
+
+    def say(text: str) -> None:
+        _say(text, sys.stderr)
+        sys.stderr.flush()
+
+    built = build_demo(options.folder, patients=options.patients, seed=options.seed, say=say)
+    _say(next_steps(built))
+    return OK
+
+
 def _list(options: argparse.Namespace) -> int:
     checks = _checks(options.checks)
     wanted: Mapping[str, CheckSpec] = checks
@@ -236,7 +272,7 @@ def _list(options: argparse.Namespace) -> int:
         wanted = {options.check: checks[options.check]}
     _say("\n\n".join(_described(spec) for spec in wanted.values()))
     if options.check is None:
-        from pytest_readmit.registry import COMMON_KEYS
+        from pytest_readmit.signature import COMMON_KEYS
 
         _say(f"\nEvery entry also takes: {', '.join(COMMON_KEYS)}.")
     return OK
@@ -281,11 +317,40 @@ def _yaml(value: Any) -> str:
 
 def _report(options: argparse.Namespace) -> int:
     from pytest_readmit import record
-    from pytest_readmit.report import render
 
+    content = record.read(Path(options.record))
+    text = _view(content, options.format or _format_of(options.output), options.history)
+    if options.output is None:
+        sys.stdout.buffer.write(text.encode())
+        return OK
+    if os.path.realpath(options.output) == os.path.realpath(options.record):
+        raise SuiteError([f"{options.output} is the record itself; name another file with -o"])
     try:
-        content = record.read(Path(options.record))
+        record.write_text(Path(options.output), text)
     except OSError as error:
-        raise SuiteError([f"{options.record}: cannot be read ({error.strerror})"]) from error
-    _write(options.output, render(content))
+        raise SuiteError([f"{options.output}: cannot be written ({error.strerror})"]) from error
     return OK
+
+
+def _format_of(output: str | None) -> str:
+    if output is None:
+        return "md"
+    return {".md": "md", ".markdown": "md", ".json": "json"}.get(Path(output).suffix.lower(), "html")
+
+
+def _view(content: Mapping[str, Any], form: str, history: str | None) -> str:
+    if history is not None and form != "html":
+        raise SuiteError(["--history is drawn on the HTML page only; write one with -o report.html"])
+    if form == "md":
+        from pytest_readmit.report import markdown
+
+        return markdown.render(content)
+    if form == "json":
+        import json
+
+        from pytest_readmit.report.brief import brief
+
+        return json.dumps(brief(content), indent=1) + "\n"
+    from pytest_readmit.report import read_history, render
+
+    return render(content, None if history is None else read_history(Path(history), content))

@@ -23,11 +23,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "without PATH, those of ini readmit_suites",
     )
     group.addoption("--readmit-report", metavar="FILE", help="write the report, one HTML page")
+    group.addoption(
+        "--readmit-history",
+        metavar="DIR",
+        help="earlier records of the suite, drawn in the report as a trend of each gate",
+    )
     group.addoption("--readmit-json", metavar="FILE", help="write the record, JSON")
     group.addoption(
         "--readmit-attestation",
         metavar="FILE",
         help="write an in-toto test result on the record, for signing with your own tool",
+    )
+    group.addoption(
+        "--readmit-mlflow",
+        metavar="URI",
+        help="log the run to this MLflow store: record, report, verdicts, estimates",
     )
     group.addoption(
         "--readmit-set",
@@ -54,6 +64,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("readmit_checks", "importable modules that register checks", type="args", default=[])
     parser.addini("readmit_env", "environment variables that suites may use", type="args", default=[])
     parser.addini("readmit_trust", "models that may be loaded, as --readmit-trust", type="args", default=[])
+    parser.addini(
+        "readmit_mlflow_experiment", "the experiment that --readmit-mlflow logs to", default="readmit-gates"
+    )
     parser.addini("readmit_max_cases", "the most cases a suite may have", default="10000")
 
 
@@ -103,6 +116,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     named = [path for argument in arguments if collect.is_suite(path := _path_of(argument, config))]
     suites = list(dict.fromkeys([*paths, *named]))
+    if is_controller and options.readmit_history and _path_of(options.readmit_history, config).is_file():
+        raise pytest.UsageError(f"--readmit-history {options.readmit_history}: a file, not a folder")
     if suites or any(outputs):
         _take_part(config, suites, is_controller=is_controller)
 
@@ -112,10 +127,15 @@ def _take_part(config: pytest.Config, suites: list[Path], *, is_controller: bool
     from pytest_readmit.errors import ReadmitError
 
     try:
+        if is_controller and config.option.readmit_mlflow is not None:
+            from pytest_readmit.tracking.suites import ready
+
+            ready(config.option.readmit_mlflow)
         gates = collect.Gates(config, suites)
     except ReadmitError as error:
         if is_controller:
             reporter.replace_stale(config, exit_code=pytest.ExitCode.USAGE_ERROR)
+            reporter.tell_build(error, config.rootpath)
         raise pytest.UsageError(reporter.told(error)) from None
     config.pluginmanager.register(gates, "readmit-gates")
     if is_controller:

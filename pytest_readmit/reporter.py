@@ -11,15 +11,13 @@ from typing import Any
 
 import pytest
 
-from pytest_readmit import privacy, provenance, record
+from pytest_readmit import builds, privacy, provenance, record, workers
 from pytest_readmit.collect import PAYLOAD, Gates, lost
 from pytest_readmit.errors import ReadmitError, SuiteError
 from pytest_readmit.privacy import printable
+from pytest_readmit.terminal import last_line, summary
 
-MOST_BLOCKING = 20
-MOST_OTHERS = 5
-CAUSES = ("fail", "error", "undecided", "warning")
-UNDECIDED = {"inconclusive": "undecided"}
+MOST_SUITES = 5
 STALE_PAGE = (
     '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>readmit: no result</title></head>\n'
     "<body><h1>No result</h1>\n"
@@ -52,9 +50,19 @@ def replace_stale(config: pytest.Config, *, exit_code: int = pytest.ExitCode.INT
 
 def told(error: ReadmitError) -> str:
     """Return an error as the user reads it: one line a problem, without control characters."""
-    problems = error.problems if isinstance(error, SuiteError) else (error,)
-    lines = [printable(str(problem)) for problem in problems]
+    lines = [printable(problem) for problem in _problems(error)]
     return lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} problems", *lines])
+
+
+def tell_build(error: ReadmitError, root: Path) -> None:
+    """Say what is wrong where a build server shows it."""
+    for command in builds.of_problems(_problems(error), root):
+        sys.stdout.write(f"{command}\n")
+
+
+def _problems(error: ReadmitError) -> list[str]:
+    problems = error.problems if isinstance(error, SuiteError) else (error,)
+    return [str(problem) for problem in problems]
 
 
 class Reporter:
@@ -74,11 +82,14 @@ class Reporter:
         self._git = provenance.GitState(config.rootpath)
         self.record: dict[str, Any] | None = None
         self.unwritten: list[str] = []
+        self.torn: list[str] = []
+        self._note = ""
+        self._tracked: str | None = None
 
     def pytest_report_header(self) -> list[str]:
         gates = len(self._gates.plan.cases)
         shown = [suite.shown for suite in self._gates.plan.suites]
-        files = printable(", ".join(shown)) if len(shown) <= MOST_OTHERS else f"{len(shown)} suites"
+        files = printable(", ".join(shown)) if len(shown) <= MOST_SUITES else f"{len(shown)} suites"
         return [f"readmit: {files}: {_plural(gates, 'gate')}"]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -93,7 +104,7 @@ class Reporter:
         """Take over what a worker read; a worker that died has nothing to say."""
         sent = (getattr(node, "workeroutput", None) or {}).get("readmit_sources")
         if sent is not None:
-            self._sources = _joined(self._sources, json.loads(sent))
+            self._sources = workers.joined(self._sources, json.loads(sent))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         case = self._case_of.get(report.nodeid)
@@ -119,7 +130,11 @@ class Reporter:
         code = int(session.exitstatus)
         if code == pytest.ExitCode.INTERRUPTED and self._reached_maxfail and self._blocking():
             code = int(pytest.ExitCode.TESTS_FAILED)
-        if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and self._blocking():
+        self.torn = list(workers.torn(self._sources))
+        self._broken |= bool(self.torn)
+        if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and (
+            self._blocking() or self.torn
+        ):
             code = int(pytest.ExitCode.TESTS_FAILED)
         facts = self._facts()
         self.record = self._build(code, facts)
@@ -128,21 +143,46 @@ class Reporter:
             code = int(pytest.ExitCode.INTERNAL_ERROR)
             self.record = self._build(code, facts)
             self._write(self.record)
+        untracked = self._track(self.record)
+        if untracked and code != pytest.ExitCode.INTERNAL_ERROR:
+            code = int(pytest.ExitCode.INTERNAL_ERROR)
+            self.record = self._build(code, facts)
+            self.unwritten += self._write(self.record)
+        self.unwritten += untracked
         session.exitstatus = code
+        if not self._config.option.collectonly:
+            self._note = builds.append_summary(self.record)
+
+    def standing(self, session: pytest.Session) -> dict[str, Any]:
+        """Return the record as it stands before other plugins had a say in how the run ended."""
+        self._broken |= any(workers.torn(self._sources))
+        code = int(session.exitstatus) or int(self._blocking() or self._broken)
+        return self._build(code, {"started": self._started})
 
     def pytest_unconfigure(self) -> None:
         self._git.read()  # a run that never began leaves no process behind either
+        # Python walks over all that is left several times as it ends.
+        self.record = None
+        self._payloads.clear()
+        vars(self).pop("_findings", None)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.record is None or self._config.option.collectonly or self._config.get_verbosity() < 0:
+        if self.record is None or self._config.option.collectonly:
             return
-        terminalreporter.section("readmit")
-        for line in (*summary(self.record), *same_data(self.record)):
+        for command in builds.annotations(self.record, self._config.rootpath):
+            terminalreporter.write_line(command)
+        if self._config.get_verbosity() < 0:
+            return
+        terminalreporter.write_sep("=", "readmit")
+        notes = [f"  note: {self._note}"] if self._note else []
+        for line in (*summary(self.record), *notes):
             terminalreporter.write_line(printable(line))
         options = self._config.option
         for option in (options.readmit_json, options.readmit_report, options.readmit_attestation):
             if option and not self.unwritten:
                 terminalreporter.write_line(f"written: {printable(option)}")
+        if self._tracked:
+            terminalreporter.write_line(printable(self._tracked))
 
     def _select(self, ids: Iterator[str]) -> None:
         self._selected = (self._selected or set()) | {each for each in ids if each in self._case_of}
@@ -176,9 +216,31 @@ class Reporter:
             exit_code=code,
             provenance=facts,
             deselected=len(self._case_of) - chosen,
-            sealed=bool(options.readmit_json or options.readmit_report or options.readmit_attestation),
+            sealed=bool(
+                options.readmit_json
+                or options.readmit_report
+                or options.readmit_attestation
+                or options.readmit_mlflow
+            ),
             broken=self._broken or code in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR),
         )
+
+    def _track(self, content: Mapping[str, Any]) -> list[str]:
+        """Log the run to MLflow where the command line asks for it; return what went wrong."""
+        options = self._config.option
+        if not options.readmit_mlflow or options.collectonly:
+            return []
+        from pytest_readmit.tracking.suites import track
+
+        files = {"report": options.readmit_report, "attestation": options.readmit_attestation}
+        self._tracked, failures = track(
+            content,
+            options.readmit_mlflow,
+            self._config.getini("readmit_mlflow_experiment"),
+            folder=Path(self._config.invocation_params.dir),
+            **{name: _output(self._config, file) for name, file in files.items() if file},
+        )
+        return failures
 
     def _write(self, content: dict[str, Any]) -> list[str]:
         """Write what the command line asks for; return what could not be written, and why."""
@@ -191,9 +253,11 @@ class Reporter:
                 failures.append(f"the record could not be written: {error}")
         if options.readmit_report:
             try:
-                from pytest_readmit.report import render
+                from pytest_readmit.report import read_history, render
 
-                record.write_text(_output(self._config, options.readmit_report), render(content))
+                folder = options.readmit_history
+                earlier = read_history(_output(self._config, folder), content) if folder else None
+                record.write_text(_output(self._config, options.readmit_report), render(content, earlier))
             except Exception as error:  # a report that cannot be drawn must not cost the record
                 reason = error if isinstance(error, OSError) else type(error).__name__
                 failures.append(f"the report could not be written: {reason}")
@@ -218,6 +282,24 @@ def take_part(config: pytest.Config, gates: Gates) -> None:
     reporter = Reporter(config, gates)
     config.pluginmanager.register(reporter, "readmit-reporter")
     config.pluginmanager.register(LastLine(config, reporter), "readmit-last-line")
+    config.pluginmanager.register(JUnit(config, reporter), "readmit-junit")
+
+
+class JUnit:
+    """Adds what the run as a whole says to the file of `--junitxml`."""
+
+    def __init__(self, config: pytest.Config, reporter: Reporter) -> None:
+        self._config = config
+        self._reporter = reporter
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        for plugin in self._config.pluginmanager.get_plugins():
+            # That of `--junitxml`, which has no public name.
+            add = getattr(plugin, "add_global_property", None)
+            if callable(add):
+                for name, value in builds.properties(self._reporter.standing(session)):
+                    add(name, value)
 
 
 class LastLine:
@@ -233,88 +315,14 @@ class LastLine:
         made, unwritten = self._reporter.record, self._reporter.unwritten
         if made is None or self._config.option.collectonly:
             return
-        lines = [f"readmit: {printable(text)}" for text in (*unwritten, last_line(made))]
+        texts = (*unwritten, *self._reporter.torn, last_line(made))
+        lines = [f"readmit: {printable(text)}" for text in texts]
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         for line in lines:
             if terminal is not None:
                 terminal.write_line(line)
             elif unwritten:
                 sys.stderr.write(f"{line}\n")
-
-
-def summary(made: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a person reads in five seconds: the verdict, what blocks, what is left open."""
-    yield last_line(made).capitalize()
-    blocking = [case for case in made["cases"] if case["outcome"] == "failed"]
-    yield from _listed(blocking, MOST_BLOCKING)
-    others: dict[str, list[Mapping[str, Any]]] = {"waived": [], "warned": [], "undecided": []}
-    for case in made["cases"]:
-        if case["outcome"] == "xfailed":
-            others["waived"].append(case)
-        elif case["outcome"] == "passed" and case["warned"]:
-            others["warned"].append(case)
-        elif case["outcome"] == "passed" and case["verdict"] == "inconclusive":
-            others["undecided"].append(case)
-    for title, found in others.items():
-        yield from _listed(found, MOST_OTHERS, title)
-
-
-def same_data(made: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a warning where reference and current are the same rows of the same bytes."""
-    datasets = made["provenance"]["datasets"]
-    reference, current = (_rows_of(datasets.get(name) or {}) for name in ("reference", "current"))
-    if reference is not None and reference == current:
-        yield "  note: reference and current are the same rows of the same file, so nothing can differ"
-
-
-def _rows_of(dataset: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Return what tells one dataset's rows from another's; None where its bytes are not known."""
-    if dataset.get("sha256") is None:
-        return None
-    return dataset["sha256"], *(dataset["flow"].get(step) for step in ("read", "where", "matured"))
-
-
-def last_line(made: Mapping[str, Any]) -> str:
-    """Say what blocked: fail, error or undecided."""
-    cases = made["cases"]
-    words = [_cause(case) for case in cases if case["outcome"] == "failed"]
-    by = [f"by {cause} ({words.count(cause)})" for cause in CAUSES if cause in words]
-    counts = ", ".join(f"{made['counts'][name]} {UNDECIDED.get(name, name)}" for name in record.VERDICTS)
-    left = made["planned"] - len(cases)
-    tail = f" ({counts}; {left} of {made['planned']} not run)" if left else f" ({counts})"
-    if words:
-        return f"blocked {', '.join(by)}{tail}"
-    if not cases:
-        return f"no gate decided{tail}"
-    if made["blocked"]:
-        return f"blocked by error: the run did not finish{tail}"
-    if made["certified"]:
-        return f"pass, every gate certified{tail}"
-    return f"{'nothing blocks' if made['complete'] else 'nothing blocks, incomplete'}{tail}"
-
-
-def _listed(cases: Sequence[Mapping[str, Any]], most: int, title: str | None = None) -> Iterator[str]:
-    for case in cases[:most]:
-        yield f"  {title or _cause(case)}: {case['id']}: {case['message']}"
-    if len(cases) > most:
-        yield f"  ... and {len(cases) - most} more {title or 'that block'}"
-
-
-def _cause(case: Mapping[str, Any]) -> str:
-    verdict = str(case["verdict"])
-    return {"inconclusive": "undecided", "pass": "warning"}.get(verdict, verdict)
-
-
-def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Join what two workers read; what only one of them knows is kept."""
-    joined = dict(first)
-    for key, value in second.items():
-        known = joined.get(key)
-        if isinstance(known, Mapping) and isinstance(value, Mapping):
-            joined[key] = _joined(known, value)
-        elif known is None:
-            joined[key] = value
-    return joined
 
 
 def _command(config: pytest.Config, mask: privacy.Mask) -> str:

@@ -25,6 +25,7 @@ class Standing:
         limit: A number, a pair, or None where the gate only reports.
         direction: ``at_most``, ``at_least`` or ``within``.
         judged_by_estimate: Bounds are drawn for information only.
+        p_rule: The p-value and its threshold, where these decide.
     """
 
     estimate: float
@@ -33,6 +34,7 @@ class Standing:
     limit: float | tuple[float, float] | None
     direction: str
     judged_by_estimate: bool = False
+    p_rule: tuple[float, float] | None = None
 
     @property
     def counted(self) -> bool:
@@ -64,8 +66,12 @@ def against_limit(standing: Standing, *, title: str, description: str) -> Markup
     if standing.counted:
         shown.append(1.0)
     scale = scale_over(shown)
-    numbers = axis(scale, FLOOR, least_step=1.0 if standing.counted else 0.0)
-    parts = [*_forbidden(scale, low, high), *_measured(scale, standing), *numbers]
+    texts = [
+        *limit_names(scale, low, high),
+        words(scale(standing.estimate), BAR - 11, figure(standing.estimate), "est", inherit="middle"),
+    ]
+    base = axis(scale, FLOOR, about=4, least_step=1.0 if standing.counted else 0.0, texts=texts)
+    parts = [*_forbidden(scale, low, high), *_measured(scale, standing), *base]
     return drawing(parts, height=HEIGHT, title=title, description=description)
 
 
@@ -73,15 +79,16 @@ def _forbidden(scale: Scale, low: float | None, high: float | None) -> list[Mark
     sides = ((low, scale.start), (high, scale.stop))
     areas = [box(scale(value), TOP, end, FLOOR, "no") for value, end in sides if value is not None]
     edges = [scale(value) for value, _ in sides if value is not None]
-    return [*areas, *(line(x, TOP - 3, x, FLOOR, "lim") for x in edges), *_limit_names(scale, low, high)]
+    return [*areas, *(line(x, TOP - 3, x, FLOOR, "lim") for x in edges)]
 
 
-def _limit_names(scale: Scale, low: float | None, high: float | None) -> list[Markup]:
+def limit_names(scale: Scale, low: float | None, high: float | None) -> list[Markup]:
+    """Return the limits in words above their lines, for a group whose text is centred."""
     if low is not None and high is not None and scale(high) - scale(low) < 90:
         middle = (scale(low) + scale(high)) / 2
-        return [words(middle, 11, f"limits {figure(low)} and {figure(high)}", "limt")]
+        return [words(middle, 11, f"limits {figure(low)} and {figure(high)}", "limt", inherit="middle")]
     return [
-        words(scale(value), 11, f"limit {figure(value)}", "limt")
+        words(scale(value), 11, f"limit {figure(value)}", "limt", inherit="middle")
         for value in (low, high)
         if value is not None
     ]
@@ -94,11 +101,9 @@ def _measured(scale: Scale, standing: Standing) -> list[Markup]:
         parts.append(box(scale(lower), BAR - 4, scale(upper), BAR + 4, "ci" + _faint(standing)))
         if standing.fail_bound is not None:
             end = scale(standing.fail_bound)
-            parts.append(line(end, BAR, scale(standing.estimate), BAR, "fb"))
-            parts.append(line(end, BAR - 7, end, BAR + 7, "fb"))
-    x = scale(standing.estimate)
-    parts.append(element("circle", cx=x, cy=BAR, r=5, klass="dot"))
-    parts.append(words(x, BAR - 11, figure(standing.estimate), "est"))
+            path = f"M{round(end, 1):g} {BAR - 7}v14m0-7H{round(scale(standing.estimate), 1):g}"
+            parts.append(element("path", d=path, klass="fb"))
+    parts.append(element("circle", cx=scale(standing.estimate), cy=BAR, r=5, klass="dot"))
     return parts
 
 
@@ -129,74 +134,6 @@ def against_threshold(p_value: float, threshold: float, *, title: str, descripti
     return drawing(parts, height=HEIGHT, title=title, description=description)
 
 
-def closeness(standing: Standing) -> float | None:
-    """Return how much of its limit an estimate uses: 1 is at the limit; None where that has no meaning."""
-    found = _share_of_limit(standing, standing.estimate)
-    return None if found is None else abs(found)
-
-
-def _share_of_limit(standing: Standing, value: float) -> float | None:
-    limit = standing.limit
-    if isinstance(limit, tuple):
-        low, high = limit
-        half = (high - low) / 2
-        return (value - (low + high) / 2) / half if half > 0 else None
-    if limit is None or limit <= 0 or standing.direction != "at_most":
-        return None
-    return value / limit
-
-
-def strip(standing: Standing, *, most: float) -> Markup | None:
-    """
-    Draw one row of an overview, in shares of the limit from 0 to `most`.
-
-    Places are percentages, so the row stretches to any width and its dot stays round. What lies
-    beyond `most` becomes an arrow at the end.
-    """
-    at = closeness(standing)
-    if at is None:
-        return None
-    parts = [
-        element("rect", x=_along(1, most), y=0, width=_along(most - 1, most), height="100%", klass="nos"),
-        element("line", x1=_along(1, most), y1=0, x2=_along(1, most), y2="100%", klass="lim"),
-    ]
-    ends = [_share_of_limit(standing, bound) for bound in standing.interval or ()]
-    if len(ends) == 2:
-        low, high = _folded([end for end in ends if end is not None])
-        width = max(0.0, min(high, most) - low)
-        parts.append(
-            element("rect", x=_along(low, most), y=5, width=_along(width, most), height=6, klass="ci")
-        )
-    if at <= most:
-        parts.append(element("circle", cx=_along(at, most), cy=8, r=4, klass="dot"))
-    else:
-        arrow = element("path", d="M-9 2 0 8-9 14Z", klass="over")
-        parts.append(element("svg", arrow, x="100%", klass="arrow"))
-    return element("svg", *parts, aria_hidden="true", klass="strip")
-
-
-def strip_scale(most: float) -> Markup:
-    """Return the numbers that stand above a column of strips."""
-    parts = [
-        element("text", "0", x=0, y=11),
-        element("text", "limit", x=_along(1, most), y=11, text_anchor="middle", klass="limt"),
-        element("text", f"{most:.2g}\u00d7", x="100%", y=11, text_anchor="end"),
-    ]
-    return element("svg", *parts, aria_hidden="true", klass="marks")
-
-
-def _along(share: float, most: float) -> str:
-    return f"{round(100 * min(share, most) / most, 1):g}%"
-
-
-def _folded(ends: Sequence[float]) -> tuple[float, float]:
-    """Return the ends of an interval after its sign is dropped."""
-    low, high = min(ends), max(ends)
-    if low >= 0:
-        return low, high
-    return (0.0 if high > 0 else -high), max(-low, high)
-
-
 def proportions(counts: Sequence[tuple[str, int]], *, title: str) -> Markup:
     """Draw how many gates there are of each verdict as one bar; the words beside it carry the numbers."""
     total = sum(number for _, number in counts) or 1
@@ -208,10 +145,10 @@ def proportions(counts: Sequence[tuple[str, int]], *, title: str) -> Markup:
             x += width
     return element(
         "svg",
-        element("title", title),
         *parts,
         viewBox=f"0 0 {WIDTH} 10",
         preserveAspectRatio="none",
         role="img",
+        aria_label=title,
         klass="share",
     )

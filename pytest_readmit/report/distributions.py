@@ -6,21 +6,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pytest_readmit.report.svg import WIDTH, Scale, axis, box, drawing, element, line
+from pytest_readmit.report.picture import LEGEND, Picture, Table
+from pytest_readmit.report.svg import WIDTH, Scale, axis, drawing, element, line
 from pytest_readmit.report.words import figure, items, name, percent, real
 
-HEIGHT, FLOOR = 132, 112
+HEIGHT, FLOOR = 142, 122
 MOST_LEVELS = 12
+MOST_ROWS = 8
 ROW = 26
 LABEL = 118
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A drawing and the sentence that goes below it ("" if there is nothing to add)."""
-
-    svg: Markup
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +113,32 @@ def _steps(bins: _Bins, title: str) -> Picture:
         element("path", d=f"{paths[0]}Z", klass="ref"),
         element("path", d=paths[1], klass="cur"),
         *axis(scale, FLOOR),
+        element("text", "share per unit", x=0, y=9, klass="sm"),
     ]
-    description = (
-        f"Reference is filled, current is a line; height is the share of rows per unit. {note}".strip()
-    )
-    return Picture(drawing(parts, height=HEIGHT, title=title, description=description), note)
+    svg = drawing(parts, height=HEIGHT, title=title, description=note)
+    return Picture(svg, note, LEGEND, _bin_table(bins))
+
+
+def _bin_table(bins: _Bins) -> Table:
+    """Return the shares, neighbouring bins put together until the table is short."""
+    size = len(bins.reference)
+    step = -(-size // MOST_ROWS)
+    rows = []
+    for first in range(0, size, step):
+        last = min(first + step, size)
+        between = f"{figure(bins.edges[first])} to {figure(bins.edges[last])}"
+        shares = [percent(sum(side[first:last])) for side in (bins.reference, bins.current)]
+        rows.append([between, *shares])
+    return Table(["from, to", *LEGEND], rows)
 
 
 def _outline(scale: Scale, edges: Sequence[float], heights: Sequence[float]) -> str:
     """Return the path of a step outline, relative moves only: half the bytes of absolute ones."""
-    x, y = round(scale(edges[0]), 1), FLOOR
-    path = f"M{x:g} {y:g}"
+    x, y = round(scale(edges[0])), FLOOR
+    path = f"M{x} {y}"
     for edge, height in zip(edges[1:], heights, strict=True):
-        end, level = round(scale(edge), 1), round(FLOOR - 104 * height)
-        path += f"{f'v{level - y}' if level != y else ''}h{round(end - x, 1):g}"
+        end, level = round(scale(edge)), round(FLOOR - 104 * height)
+        path += f"{f'v{level - y}' if level != y else ''}h{end - x}"
         x, y = end, level
     return f"{path}V{FLOOR}"
 
@@ -158,11 +164,11 @@ def _levels(histogram: Mapping[str, Any], title: str) -> Picture | None:
             f" and {percent(sum(row[2] for row in left))} of current."
         )
         ordered = sorted(kept, key=lambda row: -max(row[1], row[2]))
-    said = "; ".join(f"{row[0]} {percent(row[1])} to {percent(row[2])}" for row in ordered)
     svg = _paired(
-        ordered, title=title, description=f"Reference to current: {said}. {note}".strip(), words_of=percent
+        ordered, title=title, description=f"Shares of rows by level. {note}".strip(), words_of=percent
     )
-    return Picture(svg, note)
+    cells = [[row[0], percent(row[1]), percent(row[2])] for row in ordered]
+    return Picture(svg, note, LEGEND, Table(["level", *LEGEND], cells, len(rows) - len(ordered)))
 
 
 def _paired(
@@ -175,27 +181,43 @@ def _paired(
 ) -> Markup:
     most = max(max(row[1], row[2]) for row in rows) or 1.0
     scale = Scale(0.0, most, start, WIDTH - 50)
-    parts: list[Markup] = []
-    for index, (label, reference, current) in enumerate(rows):
+    labels, values = [], []
+    bars = {"refb": "", "curb": ""}
+    for index, (label, *sides) in enumerate(rows):
         y = index * ROW + 2
-        parts.append(element("text", name(label, most=16), x=start - 6, y=y + 14, text_anchor="end"))
-        parts.append(box(scale.start, y + 1, scale(reference), y + 10, "refb"))
-        parts.append(box(scale.start, y + 11, scale(current), y + 20, "curb"))
-        for value, lower in ((reference, 9), (current, 20)):
-            parts.append(element("text", words_of(value), x=scale(value) + 4, y=y + lower, klass="sm"))
-    parts.append(line(scale.start, 0, scale.start, len(rows) * ROW, "ax"))
+        if label:
+            labels.append(element("text", name(label, most=16), x=start - 6, y=y + 14))
+        for value, klass, top in zip(sides, bars, (y + 1, y + 11), strict=True):
+            end = round(scale(value))
+            bars[klass] += f"M{start:g} {top}H{end}v9H{start:g}z"
+            values.append(element("text", words_of(value), x=end + 4, y=top + 8))
+    parts = [
+        *(element("path", d=path, klass=klass) for klass, path in bars.items()),
+        element("g", *labels, text_anchor="end"),
+        element("g", *values, klass="sm"),
+        line(scale.start, 0, scale.start, len(rows) * ROW, "ax"),
+    ]
     return drawing(parts, height=len(rows) * ROW + 2, title=title, description=description)
 
 
-def two_values(reference: float, current: float, title: str) -> Picture | None:
-    """Return two bars from zero for a figure of each dataset; None where bars would mislead or be nothing."""
+def two_values(reference: float, current: float, title: str, *, about: str = "") -> Picture | None:
+    """
+    Return two bars from zero for a figure of each dataset; None where bars would mislead or be nothing.
+
+    Args:
+        reference: The figure of the reference.
+        current: The figure of current.
+        title: Of the picture.
+        about: What the figures are where they are shares of rows; they are written as percentages then.
+    """
     if min(reference, current) < 0 or reference == current == 0:
         return None
+    told = percent if about else figure
     svg = _paired(
         [("", reference, current)],
         title=title,
-        description=f"Reference {figure(reference)}, current {figure(current)}.",
-        words_of=figure,
+        description=f"{about} Reference {told(reference)}, current {told(current)}.".strip(),
+        words_of=told,
         start=8,
     )
-    return Picture(svg)
+    return Picture(svg, f"({about})" if about else "", LEGEND)

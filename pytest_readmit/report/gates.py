@@ -1,13 +1,15 @@
 """One case of the record as a reader sees it: its words, its figures, its pictures."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from pytest_readmit.report import charts, distributions
+from pytest_readmit.report import charts, gallery
+from pytest_readmit.report.history import Point
+from pytest_readmit.report.picture import Picture, Table
 from pytest_readmit.report.words import (
     clean,
     count,
@@ -24,20 +26,10 @@ from pytest_readmit.report.words import (
 
 VERDICTS = ("fail", "inconclusive", "pass", "error")
 SHOWN = {"fail": "Fail", "inconclusive": "Undecided", "pass": "Pass", "error": "Error"}
-DRAWN_DETAILS = ("histogram", "notes", "table")
+TOLD_DETAILS = ("notes", "table")
 CHANGE = ("reference", "current", "change", "relative_change")
 MOST_ROWS = 50
 MOST_OTHER = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A small table; `left_out` rows are only in the record, `blank` tells of cells without a figure."""
-
-    columns: list[str]
-    rows: list[list[str]]
-    left_out: int
-    blank: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +44,8 @@ class Gate:
         census: Decided by a count of every row, so free of chance.
         reports_only: It has no limit that it could break.
         standing: Estimate, bounds and limit where they can be drawn.
+        detailed: Whether pictures and figures are shown; else they are only in the record.
+        brief: What a picture of its whole entry takes from it.
     """
 
     id: str
@@ -72,6 +66,7 @@ class Gate:
     estimate: str
     limit: str
     needed: str
+    bounds: str
     certifiable: str
     rows: str
     waiver: Mapping[str, str]
@@ -79,8 +74,10 @@ class Gate:
     census: bool
     reports_only: bool
     standing: charts.Standing | None
+    detailed: bool
     picture: Markup | None
-    overlay: distributions.Picture | None
+    pictures: list[Picture]
+    brief: gallery.Brief
     figures: list[tuple[str, str]]
     notes: list[str]
     table: Table | None
@@ -91,24 +88,53 @@ class Gate:
         return self.outcome == "failed"
 
     @property
+    def measured(self) -> str:
+        """What is judged: the estimate, or the p-value where that decides."""
+        if self.standing is not None and self.standing.p_rule is not None:
+            return f"p\u00a0{p_figure(self.standing.p_rule[0])}".replace("below ", "<\u00a0")
+        return self.estimate
+
+    @property
+    def allowed(self) -> str:
+        """What it is judged against."""
+        if self.standing is not None and self.standing.p_rule is not None:
+            return f"\u2265\u00a0{figure(self.standing.p_rule[1])}"
+        return self.limit
+
+    @property
     def title(self) -> str:
         """The gate's name where its suite is known: entry and subject."""
         return f"{self.entry} \u00b7 {self.label}" if self.label else self.entry
 
 
-def gate(case: Mapping[str, Any]) -> Gate:
-    """Return the view of one case; whatever is null or of another kind is left out."""
+def gate(
+    case: Mapping[str, Any],
+    *,
+    as_of: str = "",
+    detailed: bool = True,
+    earlier: Sequence[Point] = (),
+) -> Gate:
+    """
+    Return the view of one case; whatever is null or of another kind is left out.
+
+    Args:
+        case: The case.
+        as_of: The date of the run, by which a waiver is in force or has expired.
+        detailed: Whether to draw its pictures and to list its figures.
+        earlier: What earlier records say of it, oldest first.
+    """
     identity = clean(case.get("id"))
     path = name(identity.split("::")[0])
-    verdict = case.get("verdict") if case.get("verdict") in VERDICTS else "error"
-    assert isinstance(verdict, str)  # noqa: S101 - for the type checker: VERDICTS holds strings only
+    verdict = str(case.get("verdict"))
+    verdict = verdict if verdict in VERDICTS else "error"
     details = mapping(case.get("details"))
     standing = _standing(case)
     label = _label(case)
     entry = name(case.get("entry") or case.get("check"), most=160)
     spoken = f"{entry} {label}".strip()
     granted = mapping(case.get("waiver"))
-    waiver = {key: name(granted.get(key), most=600) for key in ("until", "by", "reason")} if granted else {}
+    waived = granted or case.get("outcome") == "xfailed"
+    waiver = {key: name(granted.get(key), most=600) for key in ("until", "by", "reason")} if waived else {}
     return Gate(
         id=name(identity, most=400),
         anchor="gate-" + hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:10],
@@ -122,12 +148,14 @@ def gate(case: Mapping[str, Any]) -> Gate:
         shown=SHOWN[verdict],
         outcome=name(case.get("outcome")),
         warned=case.get("warned") is True,
-        tags=_tags(case, verdict, waiver),
-        message=clean(case.get("message"), most=2000).strip() or "No message was recorded.",
+        tags=_tags(case, verdict, waiver, _in_force(granted, as_of)),
+        message=clean(case.get("message"), most=2000 if detailed else 400).strip()
+        or "No message was recorded.",
         because=name(case.get("because"), most=1000) or None,
         estimate=figure(case.get("estimate")),
         limit=limit(case.get("limit"), case.get("direction")),
         needed=count(case.get("needed_n")),
+        bounds=_bounds(pair(case.get("interval"))),
         certifiable=limit(case.get("certifiable"), case.get("direction")),
         rows=count(case.get("n_current")),
         waiver=waiver,
@@ -135,11 +163,15 @@ def gate(case: Mapping[str, Any]) -> Gate:
         census=case.get("decide_by") == "estimate" and case.get("interval") is None,
         reports_only=_reports_only(case),
         standing=standing,
-        picture=_picture(case, standing, spoken),
-        overlay=_overlay(details, spoken),
-        figures=_figures(case, details),
-        notes=[clean(note, most=600) for note in items(details.get("notes"))],
-        table=_table(mapping(details.get("table"))),
+        detailed=detailed,
+        picture=_picture(case, standing, spoken) if detailed else None,
+        brief=gallery.brief(case, label, standing),
+        pictures=gallery.of_case(case, spoken, earlier) if detailed else [],
+        figures=_figures(case, details) if detailed else [],
+        notes=[clean(note, most=600) for note in items(details.get("notes"))[:MOST_OTHER]]
+        if detailed
+        else [],
+        table=_table(mapping(details.get("table"))) if detailed else None,
     )
 
 
@@ -153,7 +185,18 @@ def _place(path: str, line: Any) -> str:
     return f"{path}:{found:.0f}" if found is not None else path
 
 
-def _tags(case: Mapping[str, Any], verdict: str, waiver: Mapping[str, str]) -> list[str]:
+def _bounds(both: tuple[float, float] | None) -> str:
+    return f"{figure(both[0])} to {figure(both[1])}" if both else ""
+
+
+def _in_force(waiver: Mapping[str, Any], as_of: str) -> bool:
+    """Whether a waiver had not ended by the date of the run; `as_of` tells of records that do not say so."""
+    if isinstance(waiver.get("in_force"), bool):
+        return waiver["in_force"] is True
+    return not as_of or name(waiver.get("until")) >= as_of
+
+
+def _tags(case: Mapping[str, Any], verdict: str, waiver: Mapping[str, str], in_force: bool) -> list[str]:
     outcome = case.get("outcome")
     if outcome == "xfailed":
         return [f"waived until {waiver['until']}" if waiver.get("until") else "waived"]
@@ -164,9 +207,16 @@ def _tags(case: Mapping[str, Any], verdict: str, waiver: Mapping[str, str]) -> l
         tags.append("with a warning")
     if verdict == "pass" and _reports_only(case):
         tags.append("reports only")
-    if waiver:
-        tags.append("waiver not needed" if verdict == "pass" else "waiver not in force")
-    return tags
+    return tags + ([_idle(waiver, verdict, in_force)] if waiver else [])
+
+
+def _idle(waiver: Mapping[str, str], verdict: str, in_force: bool) -> str:
+    """Return why a waiver covers nothing."""
+    if verdict == "pass":
+        return "waiver not needed"
+    if verdict == "error":
+        return "a waiver covers no error"
+    return "waiver switched off" if in_force else f"waiver ended on {waiver['until'] or 'no date'}"
 
 
 def _reports_only(case: Mapping[str, Any]) -> bool:
@@ -187,6 +237,7 @@ def _standing(case: Mapping[str, Any]) -> charts.Standing | None:
         limit=allowed,
         direction=direction,
         judged_by_estimate=case.get("decide_by") == "estimate",
+        p_rule=pair([case.get("p_value"), case.get("alpha")]) if case.get("decide_by") == "p_value" else None,
     )
 
 
@@ -196,9 +247,7 @@ def _picture(case: Mapping[str, Any], standing: charts.Standing | None, spoken: 
         if p_value is None or threshold is None:
             return None
         said = f"p-value {p_figure(p_value)}, threshold {figure(threshold)}. It says nothing about size."
-        return charts.against_threshold(
-            p_value, threshold, title=f"{spoken}: p-value and threshold", description=said
-        )
+        return charts.against_threshold(p_value, threshold, title=spoken, description=said)
     if standing is None:
         return None
     said = f"Estimate {figure(standing.estimate)}"
@@ -208,18 +257,7 @@ def _picture(case: Mapping[str, Any], standing: charts.Standing | None, spoken: 
         said += f", bound for failing {figure(standing.fail_bound)}"
     allowed = limit(case.get("limit"), case.get("direction"))
     said += f", limit {allowed}." if allowed else ", no limit."
-    kind = "estimate and bounds" if standing.interval else "estimate"
-    return charts.against_limit(standing, title=f"{spoken}: {kind} against the limit", description=said)
-
-
-def _overlay(details: Mapping[str, Any], spoken: str) -> distributions.Picture | None:
-    histogram = mapping(details.get("histogram"))
-    if histogram:
-        return distributions.overlay(histogram, f"{spoken}: reference and current")
-    reference, current = real(details.get("reference")), real(details.get("current"))
-    if reference is None or current is None:
-        return None
-    return distributions.two_values(reference, current, f"{spoken}: reference and current")
+    return charts.against_limit(standing, title=spoken, description=said)
 
 
 def _figures(case: Mapping[str, Any], details: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -230,8 +268,7 @@ def _figures(case: Mapping[str, Any], details: Mapping[str, Any]) -> list[tuple[
     by_p = case.get("decide_by") == "p_value"
     rows = [
         ("Estimate", figure(case.get("estimate"))),
-        (f"Lower bound, one-sided {sure}".strip(), figure(bounds[0]) if bounds else ""),
-        (f"Upper bound, one-sided {sure}".strip(), figure(bounds[1]) if bounds else ""),
+        (f"One-sided {sure} bounds".replace("  ", " "), _bounds(bounds)),
         ("Bound for failing, at \u03b1/m", figure(case.get("fail_bound"))),
         ("Limit", limit(case.get("limit"), case.get("direction"))),
         ("p-value" if by_p else "p-value against the limit", p_figure(case.get("p_value"))),
@@ -277,7 +314,7 @@ def _other(details: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = [
         (name(key, most=60).replace("_", " ").capitalize(), _value(value))
         for key, value in details.items()
-        if key not in DRAWN_DETAILS and key not in CHANGE
+        if key not in TOLD_DETAILS and key not in gallery.DRAWN and key not in CHANGE
     ]
     return [(key, value) for key, value in found if value][:MOST_OTHER]
 
@@ -289,5 +326,4 @@ def _table(table: Mapping[str, Any]) -> Table | None:
         return None
     width = len(columns)
     even = [(row + [""] * width)[:width] for row in rows[:MOST_ROWS]]
-    blank = any(not cell for row in even for cell in row)
-    return Table(columns, even, max(0, len(rows) - MOST_ROWS), blank)
+    return Table(columns, even, max(0, len(rows) - MOST_ROWS))

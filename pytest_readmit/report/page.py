@@ -11,13 +11,23 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pytest_readmit.report import charts
-from pytest_readmit.report.gates import Gate, gate
+from pytest_readmit.record import STILL_TOLD
+from pytest_readmit.report import actions, charts, gallery, overview
+from pytest_readmit.report.gates import SHOWN, Gate, gate
+from pytest_readmit.report.history import History
+from pytest_readmit.report.picture import Picture
 from pytest_readmit.report.provenance import Provenance, provenance
-from pytest_readmit.report.verdict import Decision, advice, complete, decide, doubts, planned
-from pytest_readmit.report.words import items, mapping, moment, name, plural
+from pytest_readmit.report.verdict import Decision, complete, decide, doubts, planned
+from pytest_readmit.report.words import clean, items, mapping, moment, name, plural
 
 FARTHEST = 3.0
+# What bounds the page: a record of thousands of gates must open as fast as one of forty.
+MOST_DETAILED = 200
+MOST_NAMED = 8
+MOST_CARDS = 12
+MOST_LISTED = 100
+MOST_FEATURES = 40
+MOST_REPEATED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +40,41 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Gates of one check that block with the same verdict: what that means, and what to do."""
+
+    verdict: str
+    check: str
+    meaning: str
+    action: str
+    gates: list[Gate]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """The gates of one entry of a suite."""
+    """
+    The gates of one entry of a suite.
+
+    Args:
+        name: Its id.
+        check: The check it asks for.
+        gates: Its gates, without the figures in `shared`.
+        shared: Figures that all its gates have in common, and the reason for the limit likewise.
+        reason: A gate that has the reason of all; None where each says its own.
+        pictures: Of all its gates at once.
+        counts: Verdict, its word and how many gates have it.
+        open: Whether its gates are shown at first.
+    """
 
     name: str
     check: str
     gates: list[Gate]
+    shared: list[tuple[str, str]]
+    reason: Gate | None
+    pictures: list[Picture]
+    counts: list[tuple[str, str, int]]
+    open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +87,7 @@ class Suite:
     entries: list[Entry]
     overview: list[Row]
     overview_scale: Markup | None
+    overview_left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +102,22 @@ class Page:
     alerts: list[str]
     waived: list[Gate]
     idle_waivers: list[Gate]
-    blocking: list[Gate]
-    advice: list[tuple[str, str]]
+    blocking: list[Group]
+    named: int
+    if_meant: str
     warnings: list[Gate]
     undecided: list[Gate]
+    most: int
     suites: list[Suite]
+    filters: list[tuple[str, str, int]]
     total: int
+    detailed: int
+    earlier: str
     provenance: Provenance
+    still_told: str
 
 
-def render(record: Mapping[str, Any]) -> str:
+def render(record: Mapping[str, Any], history: History | None = None) -> str:
     """
     Return the report of a record as one HTML page that loads nothing.
 
@@ -79,17 +125,28 @@ def render(record: Mapping[str, Any]) -> str:
 
     Args:
         record: The record as `json.load` gives it; missing and null fields are left out of the page.
+        history: Earlier records of the same suite, as `read_history` finds them.
     """
-    style = _packaged("report.css").strip()
-    fingerprint = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    text = _template().render(page=view(record), style=Markup(style), style_hash=f"sha256-{fingerprint}")  # noqa: S704 - our own file
+    style, script = _packaged("report.css"), _packaged("report.js")
+    text = _template().render(
+        page=view(record, history),
+        style=Markup(style),  # noqa: S704 - our own file
+        style_hash=_hash(style),
+        script=Markup(script),  # noqa: S704 - our own file
+        script_hash=_hash(script),
+    )
     return str(text)
 
 
-def view(record: Mapping[str, Any]) -> Page:
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def view(record: Mapping[str, Any], history: History | None = None) -> Page:
     """Return what the page of a record shows."""
-    gates = _anchored([gate(mapping(case)) for case in items(record.get("cases"))])
+    gates = _gates(record, history or History())
     decision = decide(record, gates)
+    blocking = _groups(gates)
     suites = _suites(record, gates)
     named = ", ".join(dict.fromkeys(suite.name for suite in suites)) or "no suite"
     return Page(
@@ -104,14 +161,85 @@ def view(record: Mapping[str, Any]) -> Page:
         alerts=_alerts(record, gates),
         waived=[one for one in gates if one.outcome == "xfailed"],
         idle_waivers=[one for one in gates if one.waiver and one.outcome != "xfailed"],
-        blocking=[one for one in gates if one.blocks],
-        advice=advice(gates),
+        blocking=blocking,
+        named=MOST_NAMED,
+        if_meant=actions.IF_MEANT if any(one.verdict == "fail" for one in blocking) else "",
         warnings=[one for one in gates if _warns(one)],
         undecided=[one for one in gates if one.verdict == "inconclusive" and one.outcome == "passed"],
+        most=MOST_LISTED,
         suites=suites,
+        filters=_filters(gates),
         total=len(gates),
+        detailed=sum(one.detailed for one in gates),
+        earlier=history.said if history else "",
         provenance=provenance(record),
+        still_told=STILL_TOLD,
     )
+
+
+def _gates(record: Mapping[str, Any], history: History) -> list[Gate]:
+    cases = [mapping(case) for case in items(record.get("cases"))]
+    dates = {
+        name(suite.get("path")): name(suite.get("as_of"))
+        for suite in map(mapping, items(record.get("suites")))
+    }
+    order = sorted(range(len(cases)), key=lambda at: _rank(cases[at]))
+    detailed = set(order[:MOST_DETAILED])
+    return _anchored(
+        [
+            gate(
+                case,
+                as_of=dates.get(name(clean(case.get("id")).split("::")[0]), ""),
+                detailed=at in detailed,
+                earlier=history.points.get(str(case.get("id")), ()),
+            )
+            for at, case in enumerate(cases)
+        ]
+    )
+
+
+def _rank(case: Mapping[str, Any]) -> int:
+    """Return the place of a case among those that somebody wants to look into."""
+    if case.get("outcome") != "passed":
+        return 0 if case.get("outcome") == "failed" else 1
+    if case.get("verdict") == "pass":
+        return 3 if case.get("warned") is True else 4
+    return 2
+
+
+def _grouped(gates: Sequence[Gate]) -> dict[tuple[str, str], list[Gate]]:
+    """Return what blocks by verdict, fails first, and fails by check."""
+    found: dict[tuple[str, str], list[Gate]] = {}
+    for verdict in ("fail", "error", "inconclusive", "pass"):
+        for one in gates:
+            if one.blocks and one.verdict == verdict:
+                found.setdefault((verdict, one.check if verdict == "fail" else ""), []).append(one)
+    return found
+
+
+def _groups(gates: Sequence[Gate]) -> list[Group]:
+    return [
+        Group(
+            verdict,
+            check,
+            actions.meaning(check, verdict),
+            actions.action(check, verdict),
+            own[:MOST_CARDS],
+            len(own),
+        )
+        for (verdict, check), own in _grouped(gates).items()
+    ]
+
+
+def _filters(gates: Sequence[Gate]) -> list[tuple[str, str, int]]:
+    """Return what the list of gates can be narrowed to: class, word and number of gates."""
+    blocking = sum(one.blocks for one in gates)
+    return [("all", "All", len(gates)), *[("blocks", "Blocking", blocking)] * (blocking > 0), *_counts(gates)]
+
+
+def _counts(gates: Sequence[Gate]) -> list[tuple[str, str, int]]:
+    found = [(verdict, SHOWN[verdict], sum(one.verdict == verdict for one in gates)) for verdict in SHOWN]
+    return [one for one in found if one[2]]
 
 
 def _warns(one: Gate) -> bool:
@@ -151,20 +279,26 @@ def _digest(record: Mapping[str, Any]) -> str | None:
 
 def _suites(record: Mapping[str, Any], gates: Sequence[Gate]) -> list[Suite]:
     said = [mapping(suite) for suite in items(record.get("suites"))]
-    paths = dict.fromkeys([name(suite.get("path")) for suite in said] + [one.path for one in gates])
+    told = {name(suite.get("path")): suite for suite in reversed(said)}
+    paths: dict[str, list[Gate]] = {name(suite.get("path")): [] for suite in said}
+    for one in gates:
+        paths.setdefault(one.path, []).append(one)
     found = []
-    for path in paths:
-        suite: Mapping[str, Any] = next((one for one in said if name(one.get("path")) == path), {})
-        own = [one for one in gates if one.path == path]
-        overview, scale = _overview([one for one in own if one.check == "data_drift"])
+    for path, own in paths.items():
+        suite = told.get(path, {})
+        nearest, scale, left = _overview(own)
         found.append(
             Suite(
                 name=name(suite.get("name")) or (own[0].suite if own else "") or path,
                 path=path,
                 facts=_facts(suite),
-                entries=[_entry(list(group)) for _, group in groupby(own, key=lambda one: one.entry)],
-                overview=overview,
+                entries=[
+                    _entry(list(group), folded=len(gates) > MOST_DETAILED)
+                    for _, group in groupby(own, key=lambda one: one.entry)
+                ],
+                overview=nearest,
                 overview_scale=scale,
+                overview_left=left,
             )
         )
     return found
@@ -183,29 +317,55 @@ def _facts(suite: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(label, value) for label, value in rows if value]
 
 
-def _entry(gates: list[Gate]) -> Entry:
-    return Entry(gates[0].entry, gates[0].check, gates)
+def _entry(gates: list[Gate], *, folded: bool) -> Entry:
+    shown = not folded or any(one.blocks for one in gates)
+    shared = _shared([one.figures for one in gates if one.detailed])
+    known = set(shared)
+    own = [replace(one, figures=[row for row in one.figures if row not in known]) for one in gates]
+    limited = [one for one in gates if one.limit]
+    alike = len(gates) > 1 and len({(one.because, one.place) for one in gates}) == 1
+    return Entry(
+        gates[0].entry,
+        gates[0].check,
+        own,
+        shared,
+        (limited or gates)[0] if alike else None,
+        gallery.of_entry(gates[0].entry, [one.brief for one in gates]),
+        _counts(gates),
+        shown,
+    )
 
 
-def _overview(gates: Sequence[Gate]) -> tuple[list[Row], Markup | None]:
-    """Return drift gates that have a limit, from the farthest beyond it to the farthest within it."""
-    near = [
-        (charts.closeness(one.standing), one) for one in gates if one.standing and one.decide_by != "p_value"
-    ]
+def _shared(figures: Sequence[list[tuple[str, str]]]) -> list[tuple[str, str]]:
+    """Return what stands in each of several lists of figures, so that it is said once."""
+    if len(figures) < MOST_REPEATED:
+        return []
+    common = set(figures[0]).intersection(*figures[1:])
+    return [row for row in figures[0] if row in common]
+
+
+def _overview(gates: Sequence[Gate]) -> tuple[list[Row], Markup | None, int]:
+    """
+    Return the gates that have a limit, from the farthest beyond it to the farthest within it.
+
+    Returns:
+        The rows, the scale above them, and how many more there are.
+    """
+    near = [(overview.closeness(one.standing), one) for one in gates if one.standing]
     known = sorted(((at, one) for at, one in near if at is not None), key=lambda pair: -pair[0])
     if len(known) < 2:
-        return [], None
+        return [], None, 0
     most = min(FARTHEST, max(1.5, 1.08 * known[0][0]))
     rows = [
         Row(
             one,
-            one.label + f" ({one.entry})" * (one.entry != one.check),
-            charts.strip(one.standing, most=most),
+            one.label if one.entry == "data_drift" and one.label else one.title,
+            overview.strip(one.standing, most=most),
         )
-        for _, one in known
+        for _, one in known[:MOST_FEATURES]
         if one.standing
     ]
-    return rows, charts.strip_scale(most)
+    return rows, overview.strip_scale(most), len(known) - len(rows)
 
 
 def _packaged(file: str) -> str:

@@ -1,9 +1,11 @@
 """Where everything came from, as rows of a table: data, models, code, machine, record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_readmit.report import gallery
+from pytest_readmit.report.picture import Picture
 from pytest_readmit.report.words import clean, count, items, mapping, moment, name, plural, real
 
 FLOW = (
@@ -17,10 +19,11 @@ FLOW = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A dataset, model or suite: its name and what is known of it."""
+    """A dataset, model or suite: its name, what is known of it, and its pictures."""
 
     name: str
     facts: list[tuple[str, str]]
+    pictures: list[Picture] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ def provenance(record: Mapping[str, Any]) -> Provenance:
     said = mapping(record.get("provenance"))
     return Provenance(
         datasets=[
-            Source(name(key), _dataset(mapping(one))) for key, one in mapping(said.get("datasets")).items()
+            Source(name(key), _dataset(mapping(one)), gallery.of_dataset(name(key), mapping(one)))
+            for key, one in mapping(said.get("datasets")).items()
         ],
         models=[
             Source(name(key), _scalars(mapping(one)))

@@ -1,7 +1,7 @@
 """The strokes every picture is made of: escaped elements, a linear scale, round tick values."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -27,7 +27,12 @@ def element(tag: str, *children: str, **attributes: str | float) -> Markup:
     return Markup(f"<{tag}{written}>{inner}</{tag}>" if children else f"<{tag}{written}/>")  # noqa: S704
 
 
-_NAMES = {"klass": "class", "text_anchor": "text-anchor", "aria_hidden": "aria-hidden"}
+_NAMES = {
+    "klass": "class",
+    "text_anchor": "text-anchor",
+    "aria_hidden": "aria-hidden",
+    "aria_label": "aria-label",
+}
 
 
 def _digits(value: float) -> str:
@@ -36,28 +41,41 @@ def _digits(value: float) -> str:
 
 def drawing(parts: Iterable[Markup], *, height: float, title: str, description: str) -> Markup:
     """Return a whole picture that scales with its place and says in words what it shows."""
-    return element(
-        "svg",
-        element("title", title),
-        element("desc", description),
-        *parts,
-        viewBox=f"0 0 {WIDTH} {height:g}",
-        role="img",
-    )
+    said = f"{title}. {description}" if description else title
+    return element("svg", *parts, viewBox=f"0 0 {WIDTH} {height:g}", role="img", aria_label=said)
 
 
 def line(x1: float, y1: float, x2: float, y2: float, klass: str) -> Markup:
     """Return a straight line."""
-    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, klass=klass)
+    return element("path", d=f"M{_digits(x1)} {_digits(y1)}L{_digits(x2)} {_digits(y2)}", klass=klass)
 
 
 def box(x1: float, y1: float, x2: float, y2: float, klass: str) -> Markup:
     """Return a rectangle between two corners, in any order."""
-    return element("rect", x=min(x1, x2), y=min(y1, y2), width=abs(x2 - x1), height=abs(y2 - y1), klass=klass)
+    # Opposite sides are written from the same rounded figures; a path is shorter than a rect.
+    left, right = _digits(min(x1, x2)), _digits(max(x1, x2))
+    top, bottom = _digits(min(y1, y2)), _digits(max(y1, y2))
+    return element("path", d=f"M{left} {top}H{right}V{bottom}H{left}z", klass=klass)
 
 
-def words(x: float, y: float, text: str, klass: str = "", *, width: float = WIDTH) -> Markup:
-    """Return text centred on x, or leaning inwards where it would leave the picture."""
+def trace(points: Sequence[tuple[float, float]], *, digits: int = 1) -> str:
+    """Return a path along points; relative moves take half the bytes of absolute ones."""
+    rounded = [(round(x, digits), round(y, digits)) for x, y in points]
+    (x, y), *rest = rounded
+    path = f"M{x:g} {y:g}"
+    for new_x, new_y in rest:
+        right, down = round(new_x - x, digits), round(new_y - y, digits)
+        if right or down:
+            # A minus sign parts two numbers by itself.
+            path += f"h{right:g}" if not down else f"v{down:g}" if not right else f"l{right:g}{down: g}"
+        x, y = new_x, new_y
+    return path.replace(" -", "-")
+
+
+def words(
+    x: float, y: float, text: str, klass: str = "", *, width: float = WIDTH, inherit: str = ""
+) -> Markup:
+    """Return text centred on x, or leaning inwards; `inherit` is the anchor of its group."""
     half = 3.1 * len(text)
     anchor = "start" if x - half < 0 else "end" if x + half > width else "middle"
     place = max(0.0, x) if anchor == "start" else min(width, x) if anchor == "end" else x
@@ -66,7 +84,9 @@ def words(x: float, y: float, text: str, klass: str = "", *, width: float = WIDT
     if anchor == "end":
         place = width
     extra = {"klass": klass} if klass else {}
-    return element("text", text, x=place, y=y, text_anchor=anchor, **extra)
+    if anchor != inherit:
+        extra["text_anchor"] = anchor
+    return element("text", text, x=place, y=y, **extra)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +132,22 @@ def tick_text(value: float, step: float) -> str:
     return f"{value:,.{decimals}f}".replace("-", "\u2212")
 
 
-def axis(scale: Scale, y: float, *, least_step: float = 0.0) -> list[Markup]:
-    """Return a horizontal axis with its numbers below it, at least `least_step` apart."""
-    values = ticks(scale, least_step=least_step)
+def axis(
+    scale: Scale, y: float, *, about: int = 5, least_step: float = 0.0, texts: Iterable[Markup] = ()
+) -> list[Markup]:
+    """
+    Return a horizontal axis with its numbers below it, at least `least_step` apart.
+
+    Args:
+        scale: Values on pixels.
+        y: Where the line is.
+        about: How many numbers, roughly.
+        least_step: The least distance between two numbers.
+        texts: More text of the picture, written with ``inherit="middle"``.
+    """
+    values = ticks(scale, about, least_step=least_step)
     step = values[1] - values[0] if len(values) > 1 else (abs(values[0]) if values and values[0] else 1.0)
-    parts = [line(scale.start, y, scale.stop, y, "ax")]
-    for value in values:
-        parts.append(line(scale(value), y, scale(value), y + 4, "ax"))
-        parts.append(words(scale(value), y + 15, tick_text(value, step)))
-    return parts
+    marks = "".join(f"M{_digits(scale(value))} {_digits(y)}v4" for value in values)
+    path = f"M{_digits(scale.start)} {_digits(y)}H{_digits(scale.stop)}{marks}"
+    numbers = [words(scale(value), y + 15, tick_text(value, step), inherit="middle") for value in values]
+    return [element("path", d=path, klass="ax"), element("g", *numbers, *texts, klass="m")]

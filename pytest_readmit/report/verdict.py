@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_readmit.report.gates import SHOWN, VERDICTS, Gate
-from pytest_readmit.report.words import percent, plural, real
+from pytest_readmit.report.words import mapping, name, percent, plural, real
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +76,6 @@ def _count(gates: Sequence[Gate], verdict: str) -> Count:
     return Count(verdict, SHOWN[verdict], len(own), "" if verdict == "error" else said)
 
 
-def advice(gates: Sequence[Gate]) -> list[tuple[str, str]]:
-    """Return what to do about the gates that block, once for each verdict among them."""
-    blocking = {gate.verdict for gate in gates if gate.blocks}
-    return [(SHOWN[verdict], words) for verdict, words in _ADVICE.items() if verdict in blocking]
-
-
-_ADVICE = {
-    "fail": "find what changed and put it right. If the change is meant, move the limit and say why with"
-    " \u201cbecause\u201d, or let a named person waive the gate until a date.",
-    "error": "nothing was measured, so nothing is known. Mend the cause that the gate names and run again;"
-    " no waiver covers an error.",
-    "inconclusive": "the data cannot tell. Collect the rows the gate names, or justify a wider limit with"
-    " \u201cbecause\u201d.",
-    "pass": "the limit holds, but this run treats every warning as blocking.",
-}
-
-
 def planned(record: Mapping[str, Any], gates: Sequence[Gate]) -> int:
     """Return the number of gates the suites ask for."""
     found = real(record.get("planned"))
@@ -109,7 +92,7 @@ def doubts(record: Mapping[str, Any], gates: Sequence[Gate], *, digest: str | No
         digest: What the record's digest should be, None if that was not worked out.
     """
     said = []
-    if digest is not None and record.get("digest") is not None and record.get("digest") != digest:
+    if digest is not None and (not digest or record.get("digest") != digest):
         said.append("The record was changed after it was written: its digest does not match its content.")
     counts = record.get("counts")
     if isinstance(counts, Mapping) and any(
@@ -120,7 +103,17 @@ def doubts(record: Mapping[str, Any], gates: Sequence[Gate], *, digest: str | No
         said.append("The record says certified, but not every case in it passed.")
     if record.get("blocked") is False and any(gate.blocks for gate in gates):
         said.append("The record says that nothing blocks, but a case in it does.")
-    return said
+    return said + _late(record, gates)
+
+
+def _late(record: Mapping[str, Any], gates: Sequence[Gate]) -> list[str]:
+    """Say that a suite's own date keeps a waiver alive that ended before the run."""
+    day = name(mapping(record.get("provenance")).get("started"))[:10]
+    late = sum(gate.outcome == "xfailed" and (gate.waiver.get("until") or day) < day for gate in gates)
+    if not late:
+        return []
+    said = f"{plural(late, 'gate is', 'gates are')} waived by the suite's own date, which lies before the run"
+    return [f"{said}; by the day of the run the waiver has ended."]
 
 
 def _number(gates: Sequence[Gate], verdict: str) -> int:
@@ -249,6 +242,6 @@ def _alarms(record: Mapping[str, Any], gates: Sequence[Gate]) -> str:
         chance = f"the chance that this run fails any gate wrongly is at most {percent(bound)}"
     return (
         f"False alarms: if every limit holds in truth, {chance}"
-        f" ({plural(entries, 'entry', 'entries')} that rest on chance)."
+        f" ({plural(entries, 'entry rests', 'entries rest')} on chance)."
         " Repeated runs add up, unless the suite\u2019s schedule makes them share it."
     )

@@ -26,10 +26,13 @@ def clean(value: Any, *, most: int | None = None) -> str:
         return ""
     text = value if isinstance(value, str) else figure(value) or str(value)
     text = _UNSEEN.sub(lambda found: f"\u2039U+{ord(found[0]):04X}\u203a", text)
-    text = "".join(
-        character if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs") else "\ufffd"
-        for character in text
-    )
+    if not text.isprintable():
+        text = "".join(
+            character
+            if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cs")
+            else "\ufffd"
+            for character in text
+        )
     if most is not None and len(text) > most:
         return text[: most - 1].rstrip() + "\u2026"
     return text

@@ -81,6 +81,15 @@ def test_lint_prints_every_problem_of_every_suite_and_exits_4(readmit, suite):
     assert done.stderr == ""
 
 
+def test_lint_annotates_a_build(readmit, suite, tmp_path):
+    suite("a.yml", "checks:\n  - nope\n")
+    build = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "step.md")}
+    done = readmit("lint", "a.yml", **build)
+    command = "::error file=a.yml,line=2,title=readmit%3A suite error::"
+    assert done.stdout.splitlines()[-1].startswith(command)
+    assert "1 problem" in (tmp_path / "step.md").read_text()
+
+
 def test_lint_takes_globs(readmit, suite):
     suite("a/drift.yml", "checks: [data_drift]\n")
     suite("b/drift.yml", "checks: [data_drift]\n")
@@ -164,11 +173,13 @@ def test_an_unreadable_suite_is_told(readmit, suite):
     assert "a.yml: cannot be read (Permission denied)" in done.stdout
 
 
-def test_control_characters_do_not_reach_the_terminal(readmit, suite):
-    suite("a.yml", 'checks:\n  - "data\\e[31m_drift"\n')
+def test_neither_control_characters_nor_commands_to_a_build_server_reach_the_terminal(readmit, suite):
+    suite("a.yml", 'checks:\n  - "data\\e[31m_drift\\n::error::x ##[error]y"\n')
     done = readmit("lint", "a.yml")
     assert done.returncode == 4
     assert "\x1b" not in done.stdout
+    assert "\n::" not in done.stdout
+    assert "##[" not in done.stdout
 
 
 def test_schema_is_json_that_names_every_check(readmit, tmp_path):

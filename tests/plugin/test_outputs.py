@@ -1,6 +1,7 @@
 """What a run leaves behind: the record, the report, nothing stale, nothing private."""
 
 import json
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,18 @@ import jsonschema
 import pytest
 
 from pytest_readmit import record
+from pytest_readmit.report import markdown, render
 
+BOTH_FILES = ("record.json", "report.html")
 BOTH = ("--readmit-json=record.json", "--readmit-report=report.html")
+EVERY = (*BOTH, "--readmit-attestation=proof.json", "--junitxml=junit.xml", "-vv", "-l", "--tb=long", "-rA")
+
+
+@pytest.fixture
+def on_github(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the runs of a test annotate and write a job summary, as they do on GitHub."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
 
 
 def test_the_record_fits_its_schema_and_its_digest(project) -> None:
@@ -240,7 +251,7 @@ def test_collect_only_certifies_nothing(project) -> None:
     assert (made["verdict"], made["complete"], made["cases"]) == ("error", False, [])
 
 
-def test_a_value_of_the_environment_appears_in_no_output(project, monkeypatch) -> None:
+def test_a_value_of_the_environment_appears_in_no_output(project, monkeypatch, on_github) -> None:
     monkeypatch.setenv("READMIT_WARD", "wardseven")
     (project.path / "suites" / "wardseven.csv").write_text("age\n" + "1\n" * 20)
     path = project.suite(
@@ -248,9 +259,9 @@ def test_a_value_of_the_environment_appears_in_no_output(project, monkeypatch) -
         checks="- moved: {far: [age], because: '${READMIT_WARD} said so'}\n- moved: {id: b, broken: [age]}",
     )
     path.write_text(path.read_text().replace("current.csv", "'${READMIT_WARD}.csv'"))
-    result = project.run(*BOTH, "--junitxml=junit.xml", "-vv", "-rA", "--readmit-data=other=x")
+    result = project.run(*EVERY, "--readmit-data=other=x")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result = project.run(*BOTH, "--junitxml=junit.xml", "-vv", "-rA")
+    result = project.run(*EVERY)
     result.assert_outcomes(failed=2)
     assert "wardseven" not in "".join(everything(project.path, result))
     assert "${READMIT_WARD}" in (project.path / "record.json").read_text()
@@ -258,16 +269,18 @@ def test_a_value_of_the_environment_appears_in_no_output(project, monkeypatch) -
 
 def everything(folder: Path, result: pytest.RunResult) -> list[str]:
     """Return every text that a run showed or left behind, except what the test itself wrote."""
-    left = [folder / name for name in ("record.json", "report.html", "junit.xml")]
+    left = [folder / name for name in (*BOTH_FILES, "junit.xml", "summary.md", "proof.json")]
     left += [path for path in (folder / ".pytest_cache").rglob("*") if path.is_file()]
     texts = [path.read_text(errors="replace") for path in left if path.exists()]
+    made = record.read(folder / "record.json")
+    texts += [page(made) for page in (markdown.render, render)]
     return [*texts, result.stdout.str(), result.stderr.str()]
 
 
 CANARY = "xCANARYx"
 
 
-def test_no_cell_of_the_data_appears_in_any_output(project) -> None:
+def test_no_cell_of_the_data_appears_in_any_output(project, on_github) -> None:
     """A canary sits in every column of both tables, once, and in a row that cannot be read."""
 
     def table(name: str, *, last: str) -> None:
@@ -300,11 +313,45 @@ def test_no_cell_of_the_data_appears_in_any_output(project) -> None:
         table("current.csv", last=after)
         path = project.suite(checks, head=head)
         path.write_text(path.read_text().replace("data: {", "data: {reference: reference.csv, "))
-        result = project.run(*BOTH, "--junitxml=junit.xml", "-vv", "--showlocals", "--tb=long", "-rA")
+        result = project.run(*EVERY)
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         assert "by error" in result.outlines[-1]
+        assert (project.path / "summary.md").stat().st_size > 0
         for text in everything(project.path, result):
             assert CANARY.casefold() not in text.casefold()
+
+
+MODEL = f"""
+import logging
+import warnings
+import numpy as np
+
+class Broken:
+    classes_ = np.array([0, 1])
+    feature_names_in_ = np.array(["age"])
+    def predict_proba(self, rows):
+        print("{CANARY}")
+        logging.getLogger("own").warning("{CANARY}")
+        warnings.warn("{CANARY}")
+        raise ValueError(f"{CANARY} cannot be scored in {{rows}}")
+"""
+
+
+def test_what_a_model_says_when_it_crashes_appears_in_no_output(project, monkeypatch, on_github) -> None:
+    (project.path / "broken_model.py").write_text(MODEL)
+    monkeypatch.syspath_prepend(project.path)
+    import broken_model
+
+    (project.path / "suites" / "m.pkl").write_bytes(pickle.dumps(broken_model.Broken()))
+    rows = [f"{20 + row % 50},{row % 2}" for row in range(99)]
+    (project.path / "suites" / "current.csv").write_text("\n".join(["age,y", *rows]) + "\n")
+    project.suite(
+        "- performance: {metrics: {brier: {max: 0.5}}}",
+        head="columns: {target: y, positive_label: 1}\nmodels: {challenger: m.pkl}",
+    )
+    result = project.run(*EVERY, "--readmit-trust=*")
+    assert project.read()["counts"]["error"] == 1
+    assert not any(CANARY in text for text in everything(project.path, result))
 
 
 def test_no_output_is_written_over_a_suite_or_over_another(project) -> None:
@@ -346,5 +393,50 @@ def test_the_flow_counts_rows_with_a_label_and_with_a_score(project) -> None:
     head = "columns: {target: y, positive_label: 1, score: risk}"
     project.suite("- performance: {metrics: {brier: {max: 0.5}}}", head=head)
     apart = project.record("-q")["provenance"]["datasets"]["current"]["flow"]
-    assert apart == {"read": 400, "where": 400, "matured": 400, "labelled": 390, "analysed": 382}
+    # 390 have a label: from 400 and 382 it would follow that few have none, and few of them no score.
+    assert apart == {"read": 400, "where": 400, "matured": 400, "labelled": None, "analysed": 382}
     assert project.record("-q", "-n2")["provenance"]["datasets"]["current"]["flow"] == apart
+
+
+def test_a_small_segment_does_not_follow_from_the_others_on_one_process_or_many(project) -> None:
+    wards = ["a"] * 300 + ["b"] * 299 + ["c"] * 5
+    rows = [f"{row % 60},{row % 7},{ward},{'mf'[row % 2]}" for row, ward in enumerate(wards)]
+    (project.path / "suites" / "current.csv").write_text("\n".join(["age,los,ward,sex", *rows]) + "\n")
+    project.suite(
+        "- missing_drift: {columns: [age, los], segments: ward}\n"
+        "- data_drift: {id: crossed, columns: [age], segments: [sex, ward]}\n"
+        "- data_drift: {id: some, columns: [los], segments: {column: ward, values: [a, b]}}\n"
+        "- data_drift: {columns: [age, los]}"
+    )
+    path = project.path / "suites" / "drift.yml"
+    path.write_text(path.read_text().replace("data: {", "data: {reference: current.csv, "))
+    made = project.record("-q")
+    shown = {case["id"].partition("::")[2]: case["n_current"] for case in made["cases"]}
+    for entry in ("missing_drift::age", "missing_drift::los", "some::los"):
+        assert shown[f"{entry}::a"] == 300
+        assert shown[f"{entry}::b"] is None
+    assert shown["missing_drift::age::(small segment 1)"] is None
+    assert {rows for name, rows in shown.items() if name.startswith("crossed")} == {None}
+    assert shown["data_drift::age"] == 604
+    again = project.record("-q", "-n2")["cases"]
+    assert [{**case, "seconds": 0} for case in again] == [{**case, "seconds": 0} for case in made["cases"]]
+
+
+@pytest.mark.parametrize(
+    ("old", "reference", "current"), [(0, 100, 100), (3, None, 97), (10, None, 90), (11, 100, 89)]
+)
+def test_two_datasets_of_one_file_do_not_tell_the_few_rows_between_them(
+    project, old: int, reference: int | None, current: int
+) -> None:
+    path = project.suite("- missing_drift: {columns: [los], max: 0.5}")
+    rows = [f"{200 if row < old else row % 60},{row % 7}" for row in range(100)]
+    (project.path / "suites" / "current.csv").write_text("\n".join(["age,los", *rows]) + "\n")
+    datasets = "{reference: current.csv, current: {path: current.csv, where: 'age < 100'}}"
+    path.write_text(path.read_text().replace("{current: current.csv}", datasets))
+    made = project.record("-q")
+    flows = {name: facts["flow"] for name, facts in made["provenance"]["datasets"].items()}
+    assert flows == {
+        "reference": dict.fromkeys(("read", "where", "matured"), reference),
+        "current": {"read": reference, "where": current, "matured": current},
+    }
+    assert (made["cases"][0]["n_reference"], made["cases"][0]["n_current"]) == (reference, current)

@@ -1,5 +1,7 @@
 """From verdict to outcome, exit code and what the user reads."""
 
+import json
+
 import pytest
 
 
@@ -41,7 +43,7 @@ def test_a_reader_that_crashes_is_an_error_that_quotes_nothing(project, monkeypa
     def crash(*_: object, **__: object) -> None:
         raise OSError("a cell")
 
-    monkeypatch.setattr("pytest_readmit.cases.open_dataset", crash)
+    monkeypatch.setattr("pytest_readmit.inputs.open_dataset", crash)
     project.suite("- moved")
     result = project.run("--showlocals")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -114,23 +116,6 @@ def test_a_waived_gate_is_xfailed_with_its_reason(project) -> None:
     assert result.outlines[-1] == "readmit: nothing blocks (2 pass, 1 fail, 1 undecided, 0 error)"
 
 
-def test_a_waiver_wins_over_strict(project) -> None:
-    project.suite(f"- moved: {{unsure: [bmi], {WAIVER}}}", head="as_of: 2026-11-01")
-    project.run("--readmit-strict").assert_outcomes(passed=3, xfailed=1)
-
-
-def test_runxfail_turns_waivers_off(project) -> None:
-    project.suite(f"- moved: {{far: [age], {WAIVER}}}", head="as_of: 2026-11-01")
-    project.run("--runxfail").assert_outcomes(passed=3, failed=1)
-
-
-def test_a_waiver_that_ended_and_an_error_under_a_waiver_block(project) -> None:
-    project.suite(f"- moved: {{far: [age], broken: [bmi], {WAIVER}}}", head="as_of: 2027-01-01")
-    project.run().assert_outcomes(passed=2, failed=2)
-    project.suite(f"- moved: {{broken: [bmi], {WAIVER}}}", head="as_of: 2026-11-01")
-    project.run().assert_outcomes(passed=3, failed=1)
-
-
 def test_the_summary_says_what_blocks_what_is_waived_and_what_is_open(project) -> None:
     project.suite(
         f"""
@@ -161,7 +146,26 @@ def test_a_long_list_is_cut(project) -> None:
     project.suite(
         "\n".join(f"- moved: {{id: n{number}, broken: [age, bmi, los, sex]}}" for number in range(6))
     )
-    project.run().stdout.fnmatch_lines(["  ... and 4 more that block"])
+    project.run().stdout.fnmatch_lines(["  ... and 14 more that block: n3 4, n4 4, n5 4, ..."])
+
+
+def test_the_summary_of_many_gates_fits_one_screen(project) -> None:
+    names = [f"c{number}{'x' * 500}" for number in range(60)]
+    rows = [",".join(map(str, range(60)))] * 60
+    (project.path / "suites" / "current.csv").write_text("\n".join([",".join(names), *rows]) + "\n")
+    far, unsure = json.dumps(names[:30]), json.dumps(names[30:])
+    project.suite(
+        f"""
+- moved: {{far: {far}, unsure: {unsure}}}
+- moved: {{id: later, far: {far}, {WAIVER}}}
+- moved: {{id: quiet, unsure: {unsure}, inconclusive: pass}}
+""",
+        head="as_of: 2026-11-01",
+    )
+    lines = project.run("--tb=no", "-rN", "--disable-warnings").outlines
+    shown = lines[next(at for at, line in enumerate(lines) if "= readmit =" in line) :]
+    assert len(shown) <= 30
+    assert max(map(len, shown)) <= 450
 
 
 def test_quiet_keeps_the_last_line_only(project) -> None:

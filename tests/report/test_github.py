@@ -1,0 +1,52 @@
+"""Annotations of a GitHub build: which, how many, at which line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_readmit.report import github
+
+
+def commands(record: dict[str, Any], root: str = "/w", workspace: str = "/w") -> list[str]:
+    return github.annotations(record, root=Path(root), workspace=Path(workspace))
+
+
+def test_what_blocks_is_an_error_at_its_line_what_warns_a_warning_and_a_waiver_a_notice(sample) -> None:
+    lines = commands(sample())
+    kinds = [line.split(" ")[0] for line in lines]
+    assert kinds == ["::error"] * 4 + ["::warning"] * 6 + ["::notice"] * 2
+    assert lines[0] == (
+        "::error file=suites/drift.yml,line=24,title=Fail%3A data_drift · age::age moved by 0.31"
+        " (one-sided 95%25 bounds 0.283 and 0.326); the limit is 0.1"
+    )
+    assert lines[-2].startswith("::notice file=suites/drift.yml,line=24,title=Waived%3A prediction_drift")
+
+
+def test_ten_of_a_kind_at_most_and_the_tenth_counts_the_rest(sample, gate_case) -> None:
+    cases = [gate_case("a", f"w{n}", warned=True) for n in range(11)]
+    cases += [gate_case("b", f"f{n}", verdict="fail", outcome="failed") for n in range(1_234)]
+    cases += [gate_case("c", f"x{n}", verdict="fail", outcome="xfailed") for n in range(10)]
+    lines = commands(sample(cases))
+    kinds = [line.split(" ")[0] for line in lines]
+    assert kinds == ["::error"] * 10 + ["::warning"] * 10 + ["::notice"] * 10
+    assert "title=readmit%3A 1,225 more::1,225 more of this kind" in lines[9].replace("%2C", ",")
+    assert "2 more" in lines[19]
+    assert "more" not in lines[29]
+
+
+@pytest.mark.parametrize(
+    ("root", "workspace", "file"),
+    [
+        ("/w", "/w", "suites/drift.yml"),
+        ("/w/model", "/w", "model/suites/drift.yml"),
+        ("/elsewhere", "/w", "suites/drift.yml"),
+    ],
+)
+def test_paths_are_those_of_the_checkout(sample, root, workspace, file) -> None:
+    assert commands(sample(), root, workspace)[0].startswith(f"::error file={file},line=24,")
+
+
+def test_a_run_that_decided_nothing_is_an_error_of_the_run(sample) -> None:
+    (line,) = commands(sample([], complete=False, blocked=True))
+    assert line.startswith("::error title=readmit%3A no verdict::The run did not finish")
