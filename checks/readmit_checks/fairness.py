@@ -93,6 +93,11 @@ def _problems(parameters: Mapping[str, Any], decide_by: str) -> Iterator[tuple[s
     if parameters["measures"] is not None and not parameters["measures"]:
         yield "measures", "'measures': name at least one, such as {equalised_odds: {max: 0.1}}"
     if parameters.get("non_inferior_by") is not None:
+        if parameters["non_inferior_by"] >= 1 and set(measures_of(parameters)) - {"observed_expected"}:
+            yield (
+                "non_inferior_by",
+                f"'non_inferior_by': {parameters['non_inferior_by']:g}: rates lie within 1; write 0.05",
+            )
         for name, limits in (parameters["measures"] or {}).items():
             if (limits or {}).get("max") is not None:
                 yield (

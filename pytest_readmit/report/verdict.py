@@ -73,7 +73,7 @@ def _count(gates: Sequence[Gate], verdict: str) -> Count:
         ),
     ]
     said = ", ".join(f"{number:,} {word}" for number, word in parts if number)
-    return Count(verdict, SHOWN[verdict], len(own), "" if verdict == "error" else said)
+    return Count(verdict, SHOWN[verdict], len(own), said)
 
 
 def planned(record: Mapping[str, Any], gates: Sequence[Gate]) -> int:
@@ -230,18 +230,19 @@ def _weak_passes(gates: Sequence[Gate]) -> list[str]:
 
 def _alarms(record: Mapping[str, Any], gates: Sequence[Gate]) -> str:
     bound = real(record.get("false_alarm_bound"))
-    if bound is None:
+    if bound is None or not gates:
         return ""
     by_chance = [gate for gate in gates if gate.decide_by != "estimate" and not gate.reports_only]
     entries = len({(gate.path, gate.entry) for gate in by_chance})
     if bound <= 0:
         return "No gate of this run rests on chance: none can fail wrongly."
     if bound >= 1:
-        chance = "this run gives no useful bound on the chance of a wrong fail"
+        chance = "no useful bound holds on the share of such runs that fail a gate wrongly"
     else:
-        chance = f"the chance that this run fails any gate wrongly is at most {percent(bound)}"
+        chance = f"at most {percent(bound)} of such runs fail any gate wrongly"
     return (
         f"False alarms: if every limit holds in truth, {chance}"
-        f" ({plural(entries, 'entry rests', 'entries rest')} on chance)."
+        f" ({plural(entries, 'suite entry is', 'suite entries are')} decided on a sample)."
+        " This holds before the data are seen; it is not the chance that a fail shown here is wrong."
         " Repeated runs add up, unless the suite\u2019s schedule makes them share it."
     )

@@ -1,6 +1,6 @@
 """What a model's scores on the test rows come to: metrics with intervals, curves, counts, groups."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ METRICS = (
     "npv",
     "alert_rate",
 )
+AT_THRESHOLD = frozenset({"accuracy", "precision", "recall", "f1", "specificity", "npv", "alert_rate"})
 OF_GROUPS = ("roc_auc", "brier", "recall", "precision", "specificity", "alert_rate")
 _CALIBRATION = {
     "calibration_slope": calibration.slope,
@@ -59,6 +60,12 @@ class Measured:
             for end, value in zip(("", "_lower", "_upper"), triple, strict=True):
                 found[f"{prefix}{name}{end}"] = value
         return found
+
+    def coarsen(self, names: Iterable[str]) -> None:
+        """Leave two digits of these metrics, their bounds included."""
+        for name in list(names):
+            estimate, lower, upper = (float(f"{value:.2g}") for value in self.values[name])
+            self.values[name] = (estimate, lower, upper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,22 @@ def outcomes(
     return positive
 
 
+def check_index(labels: Any, data: "pd.DataFrame", part: str) -> None:
+    """
+    Hold labels that carry an index to the rows that they are given for.
+
+    Raises:
+        DataError: They are those of other rows, or in another order.
+    """
+    import pandas as pd
+
+    if isinstance(labels, pd.Series) and len(labels) == len(data) and not labels.index.equals(data.index):
+        raise DataError(
+            f"y_{part} and X_{part} have different indexes: are the labels those of these rows, in order?"
+            " If they do, reset both with reset_index(drop=True)"
+        )
+
+
 def scores(
     model: Any, data: "pd.DataFrame", positive_label: object
 ) -> "np.ndarray[Any, np.dtype[np.float64]]":
@@ -137,13 +160,20 @@ def scores(
 def measured(
     rows: Predictions, names: Sequence[str], threshold: float, *, min_cell: int, seed: int
 ) -> Measured:
-    """Return metrics with their intervals; one that rests on too few rows, or does not exist, says so."""
+    """
+    Return metrics with their intervals; one that rests on too few rows, or does not exist, says so.
+
+    Where a count at the threshold is too small to be shown, what is computed from it has two digits: with
+    more, the count could be worked out.
+    """
     found = Measured()
     for name in names:
         if metrics.fewest(name, rows, threshold) < min_cell:
             found.undefined[name] = f"fewer than {min_cell} of the rows or patients that it is counted among"
             continue
         _add(found, name, lambda name=name: metrics.level(name, rows, threshold=threshold, seed=seed))  # type: ignore[misc]
+    if None in confusion(rows, threshold, min_cell=min_cell).values():
+        found.coarsen(found.values.keys() & AT_THRESHOLD)
     return found
 
 
@@ -186,20 +216,21 @@ def by_group(
     parts = fairness.by_group(rows, codes, len(levels))
     large = [min(part.n, part.n if part.units is None else part.units) >= min_cell for part in parts]
     hidden = large.count(False)
-    shown = {
-        str(level): (
-            # What one hidden group has is the whole less all others.
-            part.n if hidden != 1 else None,
-            measured(part, OF_GROUPS, threshold, min_cell=min_cell, seed=seed),
-        )
-        for level, part, enough in zip(levels, parts, large, strict=True)
-        if enough
-    }
+    rest = sum(part.n for part, enough in zip(parts, large, strict=True) if not enough)
+    # What the hidden groups have together is the whole less all others.
+    told = hidden == 0 or (hidden > 1 and rest >= min_cell)
+    shown = {}
+    for level, part, enough in zip(levels, parts, large, strict=True):
+        if enough:
+            found = measured(part, OF_GROUPS, threshold, min_cell=min_cell, seed=seed)
+            if not told:
+                found.coarsen(found.values)
+            shown[str(level)] = (part.n if told else None, found)
     return Groups(str(values.name), shown, hidden)
 
 
 def confusion(rows: Predictions, threshold: float, *, min_cell: int) -> dict[str, int | None]:
-    """Return the four counts; None where one is too small to be shown."""
+    """Return the four counts; all None where one is too small, since it is the whole less the others."""
     alert = rows.score >= threshold
     counts = {
         "true_positive": alert & rows.positive,
@@ -208,7 +239,8 @@ def confusion(rows: Predictions, threshold: float, *, min_cell: int) -> dict[str
         "true_negative": ~alert & ~rows.positive,
     }
     found = {name: int(np.count_nonzero(where)) for name, where in counts.items()}
-    return {name: None if 0 < count < min_cell else count for name, count in found.items()}
+    small = any(0 < count < min_cell for count in found.values())
+    return {name: None if small else count for name, count in found.items()}
 
 
 def curves(rows: Predictions, *, min_cell: int) -> dict[str, dict[str, list[float]]]:

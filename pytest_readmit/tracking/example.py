@@ -18,9 +18,10 @@ def synthetic(data: "pd.DataFrame", *, seed: int, min_cell: int, rows: int = ROW
     """
     Return rows of the same columns and types.
 
-    Numbers are drawn from bins of at least `min_cell` rows, text from levels of as many; so no value is a
-    single patient's, and no two columns of a row belong together. Where nothing can be shown, the value is
-    missing (0 where the type has no missing value; times are 2000-01-01).
+    Numbers are drawn from bins of at least `min_cell` rows, text from levels of as many, and no two columns
+    of a row belong together. Rows are counted, not patients: a level may be one patient's in many rows.
+    Where nothing can be shown, the value is missing (0 where the type has no missing value; times are
+    2000-01-01).
     """
     import pandas as pd
 

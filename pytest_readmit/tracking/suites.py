@@ -127,7 +127,7 @@ def ready(uri: str) -> None:
         SuiteError: It names no store.
         MissingExtra: MLflow is not installed.
     """
-    if "://" not in uri and uri != "databricks":
+    if ("://" not in uri and uri != "databricks") or uri.startswith("file:"):
         raise SuiteError(["--readmit-mlflow names no MLflow store: write sqlite:///FILE or http://HOST:PORT"])
     if importlib.util.find_spec("mlflow") is None:
         raise MissingExtra("--readmit-mlflow", "mlflow")

@@ -98,7 +98,7 @@ def log_training_run(
         y_test: Labels of these rows.
         positive_label: The label whose probability is predicted.
         threshold: A score at or above it raises an alert.
-        features: Columns that the model takes. Default: all but `patient`.
+        features: Columns that the model takes. Default: those it was fitted on, else all but `patient`.
         patient: Column of patients: intervals hold by patient, and it is not drawn.
         sensitive: Columns of `X_test` whose values get metrics of their own.
         params: Further parameters.
@@ -184,11 +184,13 @@ def _checked(
     if not 0.0 <= threshold <= 1.0:
         raise DataError(f"threshold: {threshold} is not within 0 and 1")
     ignore = [] if patient is None else [patient]
-    wanted = [name for name in train.columns if name != patient] if features is None else list(features)
+    wanted = _features(model, train, patient) if features is None else list(features)
     for data, name in ((train, names[0]), (test, names[1])):
         known_columns(data, wanted, name, "features")
         known_columns(data, ignore, name, "patient")
     known_columns(test, sensitive, names[1], "sensitive")
+    for each, data, part in zip(labels, (train, test), ("train", "test"), strict=True):
+        evaluation.check_index(each, data, part)
     evaluation.check_groups(test, sensitive)
     positive = tuple(
         evaluation.outcomes(each, len(data), positive_label, f"y_{part}", min_cell=min_cell)
@@ -216,6 +218,13 @@ def _checked(
         min_cell=min_cell,
         seed=seed,
     )
+
+
+def _features(model: Any, train: "pd.DataFrame", patient: str | None) -> list[str]:
+    fitted = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    if fitted and all(name in train for name in fitted):
+        return fitted
+    return [name for name in train.columns if name != patient]
 
 
 def _tags(training: _Training, tags: Mapping[str, str] | None) -> dict[str, object]:

@@ -150,3 +150,11 @@ def test_columns_of_a_promotion_choose_the_groups_of_its_fairness_guard(run: Run
     (alone,) = run("promotion: {columns: [ward]}", scored(2000), columns=both).findings
     assert alone.verdict == "error"
     assert "remove `columns`" in alone.message
+
+
+@pytest.mark.parametrize("entry", [FAIR, GUARD])
+def test_a_gap_in_percent_is_a_suite_error_since_nothing_could_break_it(entry: str, run: Run) -> None:
+    closing = "}" * (entry.count("{") - entry.count("}"))
+    with pytest.raises(SuiteError) as error:
+        run(entry.replace("non_inferior_by: 0.05", "non_inferior_by: 5") + closing, scored(100))
+    assert "rates lie within 1; write 0.05" in "\n".join(str(problem) for problem in error.value.problems)

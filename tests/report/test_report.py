@@ -456,7 +456,7 @@ def test_an_undecided_gate_shows_the_rows_it_needs_and_the_limit_its_data_certif
 
 
 def test_the_false_alarm_statement_gives_the_bound(sample) -> None:
-    assert "any gate wrongly is at most 25%" in render(sample())
+    assert "at most 25% of such runs fail any gate wrongly" in render(sample())
     assert "at most" not in render(sample(false_alarm_bound=1.0)).split("False alarms")[1][:200]
     assert "False alarms" not in render(sample(false_alarm_bound=None))
 

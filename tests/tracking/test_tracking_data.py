@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pytest_readmit.errors import DataError
+from pytest_readmit.stats.predictions import Predictions
+from pytest_readmit.tracking import evaluation
 from pytest_readmit.tracking.datasets import content_digest
 from pytest_readmit.tracking.example import synthetic
 from pytest_readmit.tracking.profile import profile
@@ -109,3 +112,40 @@ def test_without_mlflow_the_extra_is_named_before_any_data_is_read(pytester: pyt
     result = pytester.runpytest_inprocess("--readmit-suite=suite.yml", "--readmit-mlflow=sqlite:///a.db")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines("*pip install 'pytest-readmit[[]mlflow[]]'*")
+
+
+def predicted(missed: int) -> Predictions:
+    """100 positives of 1,000 rows, `missed` of them below a threshold of one half."""
+    positive = np.arange(1_000) < 100
+    score = np.where(positive, 0.9, np.where(np.arange(1_000) < 300, 0.7, 0.1))
+    score[:missed] = 0.2
+    return Predictions.of(positive, score, None)
+
+
+def test_a_small_count_at_the_threshold_follows_from_nothing_that_is_logged() -> None:
+    rows = predicted(missed=7)
+    assert set(evaluation.confusion(rows, 0.5, min_cell=11).values()) == {None}
+    found = evaluation.measured(rows, ["recall", "npv", "roc_auc"], 0.5, min_cell=11, seed=0)
+    assert [found.values[name][0] for name in ("recall", "npv")] == [0.93, 0.99]
+    assert evaluation.confusion(predicted(missed=20), 0.5, min_cell=11)["false_negative"] == 20
+
+
+@pytest.mark.parametrize("small", [[5], [3, 2]])
+def test_the_rows_of_hidden_groups_follow_from_nothing_that_is_logged(small: list[int]) -> None:
+    sizes = [300, 700 - sum(small), *small]
+    groups = pd.Series(np.repeat([f"g{place}" for place in range(len(sizes))], sizes), name="group")
+    mixed_up = groups.sample(frac=1, random_state=0).reset_index(drop=True)
+    found = evaluation.by_group(predicted(missed=30), mixed_up, 0.5, min_cell=11, seed=0)
+    assert found.hidden == len(small)
+    assert {rows for rows, _ in found.measured.values()} == {None}
+    for _, measured in found.measured.values():
+        assert all(value == float(f"{value:.2g}") for triple in measured.values.values() for value in triple)
+
+
+def test_labels_of_other_rows_are_refused() -> None:
+    data = pd.DataFrame({"age": range(30)})
+    labels = pd.Series([0, 1] * 15)
+    evaluation.check_index(labels, data, "test")
+    evaluation.check_index(labels.to_numpy(), data, "test")
+    with pytest.raises(DataError, match="y_test and X_test have different indexes"):
+        evaluation.check_index(labels.sample(frac=1, random_state=0), data, "test")
