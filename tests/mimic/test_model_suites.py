@@ -21,6 +21,7 @@ def subjects(result, check: str, verdict: str) -> set[str | None]:
     return {f.subject for f in result.findings if f.check == check and f.verdict == verdict}
 
 
+@pytest.mark.slow
 def test_the_current_window_passes_every_gate_on_the_model() -> None:
     result = decided("concept_drift.yml", "current")
     # Expectations from scores prove no performance, so this check alone never passes.
@@ -31,6 +32,7 @@ def test_the_current_window_passes_every_gate_on_the_model() -> None:
     assert not result.blocked
 
 
+@pytest.mark.slow
 def test_a_changed_relation_fails_and_is_laid_on_the_relation() -> None:
     result = decided("concept_drift.yml", "drifted")
     metrics = {"roc_auc", "average_precision", "slope", "observed_expected", "brier_skill"}
@@ -42,6 +44,7 @@ def test_a_changed_relation_fails_and_is_laid_on_the_relation() -> None:
             assert "the relation between inputs and label changed" in finding.message
 
 
+@pytest.mark.slow
 def test_what_shifted_inputs_do_to_a_metric_is_not_laid_on_the_relation() -> None:
     result = decided("concept_drift.yml", "inputs_shifted")
     losses = {f.subject: f.details for f in result.findings if f.entry == "losses"}
