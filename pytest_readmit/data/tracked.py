@@ -1,6 +1,7 @@
 """An MLflow store and the files that its runs logged."""
 
 import atexit
+import os
 import re
 import shutil
 import socket
@@ -68,6 +69,12 @@ def _client(uri: str) -> Any:
 def _reach(uri: str) -> None:
     """Refuse a store that is not there: MLflow would create a database, or try a dead server for minutes."""
     parts = urlsplit(uri)
+    allowed = os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() in ("true", "1")
+    if parts.scheme in ("", "file") and not allowed:
+        raise DataError(
+            "the tracking URI names a folder, a kind of store that MLflow has closed: write sqlite:///FILE "
+            "or http://HOST:PORT (`mlflow migrate-filestore` moves an old folder)"
+        )
     if parts.scheme.startswith("sqlite"):
         path = unquote(parts.path[1:] if uri.startswith(_SQLITE) else parts.path)
         if not Path(path).is_file():
@@ -110,6 +117,8 @@ def fetched(what: str, location: str, uri: str, path: str = "") -> Path:
     def download() -> str:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+        # Progress bars of a download belong to nobody's test output.
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         repository = get_artifact_repository(location, tracking_uri=uri, registry_uri=uri)
         here = location.startswith(("file:", "/"))
         return str(repository.download_artifacts(path, dst_path=None if here else _scratch()))

@@ -57,6 +57,7 @@ def test_what_shifted_inputs_do_to_a_metric_is_not_laid_on_the_relation() -> Non
             assert "only the inputs moved" in finding.message
 
 
+@pytest.mark.slow
 def test_the_estimate_without_labels_does_not_see_a_changed_relation() -> None:
     (finding,) = (
         f for f in decided("concept_drift.yml", "drifted").findings if f.check == "estimated_performance"

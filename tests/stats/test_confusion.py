@@ -249,7 +249,7 @@ def check_law(effect: Effect, alpha: float, limit: float) -> None:
 
 
 @pytest.mark.parametrize("name", [*confusion.NAMES, *LOSSES])
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(one=drawn_rows, other=drawn_rows, alpha=alphas, limit=st.floats(-0.3, 1.1), grouped=st.booleans())
 def test_bounds_and_p_values_are_one(
     name: str, one: Predictions, other: Predictions, alpha: float, limit: float, *, grouped: bool

@@ -102,6 +102,7 @@ def test_a_flatter_relation_is_seen_by_the_area_and_a_higher_level_by_the_loss()
     assert loss.estimate - 3 * loss.standard_error > 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_standard_error_is_that_of_a_bootstrap_that_fits_the_classifiers_anew(metric: str) -> None:
     before, after, inputs = drawn(400, shift=0.5)
