@@ -40,18 +40,30 @@ class Result:
 
     @property
     def blocked(self) -> bool:
-        """Whether any gate blocks."""
+        """Whether any gate blocks; False does not mean certified (``record["certified"]``)."""
         return bool(self.record["blocked"])
 
     def to_frame(self) -> "pd.DataFrame":
-        """Return one row for each case that measured a column: feature, test, statistic, p-value, verdict."""
+        """
+        Return the cases as a frame, one row each, in suite order.
+
+        Returns:
+            `feature` (the case's subject), `feature_type`, `test`, `statistic` (the estimate), `p_value`,
+            `drift_detected` (the verdict is fail), `check`, `segment`, `verdict`, `limit`, `lower` and
+            `upper` (one-sided bounds) and `message`; None where a case has none.
+        """
         import pandas as pd
 
         rows = [_row(finding) for finding in self.findings]
         return pd.DataFrame(rows, columns=_COLUMNS)
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
-        """Write the report."""
+        """
+        Write the report, one HTML page that loads nothing.
+
+        Raises:
+            OSError: It cannot be written.
+        """
         from pytest_readmit.report import render
 
         Path(path).write_text(render(self.record), encoding="utf-8")
@@ -106,6 +118,10 @@ def run_suite(
         check_modules: Importable modules that register checks, as ini ``readmit_checks``.
         strict: Every warning and undecided gate blocks.
 
+    Returns:
+        A Finding for each case, and the record. Nothing is printed or written. Data that cannot be had raise
+        nothing: the verdict of their cases is error.
+
     Raises:
         SuiteError: If the suite is wrong; it lists every problem with line and column.
     """
@@ -145,8 +161,11 @@ def run_check(
         check_modules: Importable modules that register checks.
         **keys: The check's parameters and any key that an entry takes (`columns`, `confidence`, ...).
 
+    Returns:
+        A Finding for each case. Data that cannot be had raise nothing: the verdict of their cases is error.
+
     Raises:
-        SuiteError: If a key is unknown or a value is wrong.
+        SuiteError: If the check or a key is unknown, or a value is wrong.
     """
     registry = load(check_modules)
     if callable(check):

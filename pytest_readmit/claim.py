@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
@@ -56,7 +56,7 @@ class Context:
     gates: tuple[Gate, ...] = ()
 
     def count(self, number: float) -> str:
-        """Return a count as text fit to be shown: small ones only as "fewer than"."""
+        """Return a count as text fit to be shown: from 1 to below `min_cell` only as "fewer than"."""
         if 0 < number < self.min_cell:
             return f"fewer than {self.min_cell}"
         return f"{int(number):,}"
@@ -92,6 +92,7 @@ class Claim:
         units_reference: Independent units among them: patients where named, else None for rows.
         units_current: Likewise.
         events: The fewest events or non-events on either side, where the method rests on them.
+        estimates: Between which two the estimate lies, where the counts behind it are approximate.
         undecidable: Why no verdict is possible whatever the numbers say; makes it inconclusive.
         unpassable: Why it cannot pass whatever the numbers say; it can fail, and is inconclusive otherwise.
         details: What the report's picture needs; plain JSON values, nothing about a single row.
@@ -115,19 +116,41 @@ class Claim:
     units_reference: int | None = None
     units_current: int | None = None
     events: int | None = None
+    estimates: Bounds | None = None
     undecidable: str | None = None
     unpassable: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     warning: str | None = None
 
+    def as_decided_by(self, how: DecideBy) -> "Claim":
+        """Return the Claim, undecidable where the estimate decides and its limit is within what it may be."""
+        if how != "estimate" or self.estimates is None or self.limit is None:
+            return self
+        low, high = self.estimates
+        limits = self.limit if isinstance(self.limit, tuple) else (self.limit,)
+        if not any(low <= limit <= high for limit in limits):
+            return self
+        why = f"from approximate counts the estimate may be anything from {low:.3g} to {high:.3g}"
+        return replace(self, estimate=math.nan, undecidable=why)
+
     def p_above(self, limit: float) -> float:
-        """Return the p-value of "the effect is at most `limit`"."""
+        """
+        Return the p-value of "the effect is at most `limit`", in the estimate's unit.
+
+        Raises:
+            ValueError: There are neither bounds nor `p_beyond`.
+        """
         if self.p_beyond is not None:
             return self.p_beyond(limit)
         return self._invert(lambda bounds: bounds[0] > limit)
 
     def p_under(self, limit: float) -> float:
-        """Return the p-value of "the effect is at least `limit`"."""
+        """
+        Return the p-value of "the effect is at least `limit`", in the estimate's unit.
+
+        Raises:
+            ValueError: There are neither bounds nor `p_below`.
+        """
         if self.p_below is not None:
             return self.p_below(limit)
         return self._invert(lambda bounds: bounds[1] < limit)
@@ -152,7 +175,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One decided case, as the record holds it (the record's schema says what each field means)."""
+    """
+    One decided case, as the record holds it; `record.schema.json` says what each field means.
+
+    The ones asked for most: `estimate`, `limit` and `certifiable` (the tightest limit that these data could
+    certify) are in the effect's own unit; `interval` holds the one-sided lower and upper bound, each at
+    `confidence`; `fail_bound` is the bound at `alpha`, the error rate divided by the `m` cases that share it;
+    `n_reference` and `n_current` are usable rows; `needed_n` is the rows of current that would decide, if
+    the estimate stays. What does not exist is None.
+    """
 
     id: str
     suite: str

@@ -32,7 +32,12 @@ class Problem:
 
 
 class SuiteError(ReadmitError):
-    """A suite or the command line is wrong: every problem found, one a line; exit code 4."""
+    """
+    A suite or the command line is wrong; exit code 4.
+
+    Args:
+        problems: Everything that was found, shown one a line.
+    """
 
     def __init__(self, problems: Iterable[Problem | str]) -> None:
         self.problems = tuple(problems)
@@ -71,7 +76,7 @@ class DataError(ReadmitError):
 
 
 class MissingExtra(ReadmitError):
-    """A feature needs packages that the core install leaves out."""
+    """A feature needs packages that the core install leaves out; the text has the command for it."""
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs an extra: pip install 'pytest-readmit[{extra}]'")

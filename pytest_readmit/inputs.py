@@ -1,6 +1,6 @@
 """The datasets and models of a suite: named by it or by the run, opened, never measured."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,8 +20,10 @@ from pytest_readmit.suite import Source, Suite, parse_source, source_of
 Opened = Dataset | DataError
 
 
-def open_datasets(suite: Suite, settings: PlanSettings, checks: Registry) -> dict[str, Opened]:
-    """Open each dataset of a suite; what cannot be had is a DataError in its place."""
+def open_datasets(
+    suite: Suite, settings: PlanSettings, checks: Registry, *, only: Collection[str] | None = None
+) -> dict[str, Opened]:
+    """Open each dataset of a suite, or some; what cannot be had is a DataError in its place."""
     roles = _roles(suite, checks)
     today = as_of(suite)
     specs = {name: _spec(source, suite.path.parent, today) for name, source in suite.data.items()}
@@ -29,8 +31,9 @@ def open_datasets(suite: Suite, settings: PlanSettings, checks: Registry) -> dic
         specs[name] = _override(specs.get(name), given, settings.folder, today)
     uri = tracking_uri(suite.mlflow.get("tracking_uri"), settings.environ, suite.path.parent)
     specs = {
-        name: replace(spec, options={"uri": uri}) if spec.kind == "mlflow" else spec
+        name: replace(spec, options={"uri": uri}) if spec.kind in ("mlflow", "profile") else spec
         for name, spec in specs.items()
+        if only is None or name in only
     }
     for name, spec in specs.items():
         pin = settings.pins.get(_pin_key(suite, "data", name))
@@ -48,6 +51,19 @@ def open_datasets(suite: Suite, settings: PlanSettings, checks: Registry) -> dic
         except Exception as error:  # a crashed reader is an error of its cases; its text could quote cells
             opened[name] = DataError(f"dataset {name!r} could not be opened ({type(error).__name__})")
     return opened
+
+
+def open_source(name: str, given: str, roles: Roles, folder: Path, environ: Mapping[str, str]) -> Dataset:
+    """
+    Open a dataset that the command line names, without a suite.
+
+    Raises:
+        DataError: It cannot be had.
+    """
+    spec = _spec(parse_source(given), folder, datetime.now(UTC).date())
+    if spec.kind == "mlflow":
+        spec = replace(spec, options={"uri": tracking_uri(None, environ, folder)})
+    return open_dataset(name, spec, roles)
 
 
 def open_models(

@@ -91,16 +91,16 @@ def decide(claim: Claim, policy: Policy) -> Ruling:
     # A census has neither bounds nor a p-value (also `drift_share`, whose p-values are its features').
     if claim.bounds is None and (how == "interval" or claim.p_null is None):
         how = "estimate"
+    claim = claim.as_decided_by(how)
     if claim.n_reference == 0 or claim.n_current == 0:
-        side = "reference" if claim.n_reference == 0 else "current"
-        return Ruling(verdict="error", decide_by=how, message=f"{side} has no usable rows")
+        message = f"{'reference' if claim.n_reference == 0 else 'current'} has no usable rows"
+        return Ruling(verdict="error", decide_by=how, message=message)
     if not math.isfinite(claim.estimate):
         if claim.undecidable:
             message = f"{claim.summary}; cannot tell: {claim.undecidable}"
             return Ruling(verdict="inconclusive", decide_by=how, message=message)
-        return Ruling(
-            verdict="error", decide_by=how, message=f"{claim.summary}: the estimate is not a number"
-        )
+        message = f"{claim.summary}: the estimate is not a number"
+        return Ruling(verdict="error", decide_by=how, message=message)
     by = {"p_value": _by_p_value, "estimate": _by_estimate, "interval": _by_interval}[how]
     ruling = by(claim, policy)
     if claim.unpassable and ruling.verdict == "pass":
@@ -286,15 +286,15 @@ def _by_interval(claim: Claim, policy: Policy) -> Ruling:
     said = f"{said}; {limit_words(claim.limit, claim.direction)}"
     if claim.proven is not None:
         said += f" and the lower bound must be above {number(claim.proven)}"
-    too_few = _too_few(claim)
+    few = too_few(claim)
     needed = None
     noticed = False
     verdict: VerdictName
-    if too_few:
+    if few:
         needed = _rows_for_units(claim, policy, alpha)
         verdict, said = (
             "inconclusive",
-            f"{said}; cannot tell: {too_few}; {_what_would_help(claim, certifiable, needed)}",
+            f"{said}; cannot tell: {few}; {_what_would_help(claim, certifiable, needed)}",
         )
     elif p_value <= alpha:
         verdict = "fail"
@@ -321,7 +321,7 @@ def _by_interval(claim: Claim, policy: Policy) -> Ruling:
     )
 
 
-def _too_few(claim: Claim) -> str | None:
+def too_few(claim: Claim) -> str | None:
     """Return why no verdict is possible whatever the numbers say, or None."""
     if claim.undecidable:
         return claim.undecidable

@@ -39,6 +39,7 @@ TABLE = {
     "settings": Room(),
     "models": Room("data errors", on_load="numpy", inside="joblib mlflow pandas skops"),
     "inputs": Room("suite registry needs settings data models errors"),
+    "baseline": Room("suite registry settings inputs data errors"),
     "cases": Room("inputs settings suite registry signature selection names needs rule data models errors"),
     "findings": Room("cases rule claim"),
     "run": Room("cases inputs findings needs rule claim data errors"),

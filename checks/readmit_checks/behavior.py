@@ -66,11 +66,25 @@ def behavior(
     feature under test runs through all such values of its own, and how many rows hold others, which were
     not tried, is said. Differences below one in a million count as none.
 
+    One case per property: `monotonic:FEATURE`, `invariant:FEATURE`, `bounded`.
+
     Args:
         monotonic: Features that may only raise (`up`) or only lower (`down`) the prediction.
         invariant: Features that may not change the prediction.
         bounded: Whether every prediction must be a number from 0 to 1.
         examples: How many patients to draw.
+
+    Raises:
+        DataError: A feature is not there, holds no numbers where an order is asked, or has fewer than two
+            values that enough rows share; the model takes no such feature or gives no number.
+        MissingExtra: Hypothesis is not installed.
+
+    Example:
+        data: {reference: {demo: reference}}
+        columns: {target: readmitted_30d, positive_label: 1}
+        models: {challenger: {path: model.skops}}
+        checks:
+          - behavior: {monotonic: [{feature: prior_admissions, direction: up}], invariant: [sex]}
     """
     model = models.chosen
     names = model.columns(reference)

@@ -79,6 +79,8 @@ def calibration(
     calibration error over quantile bins, ici the integrated calibration index (decided by its estimate: it
     has no bounds). Scores of exactly 0 or 1 have no logit: slope and intercept are errors then.
 
+    One case per measure.
+
     Args:
         measures: Measure (slope, intercept, observed_expected, ece, ici) to its limits `min` and `max`
             (ece and ici: `max`); {} reports only. Default: slope and observed_expected within 0.8 and
@@ -86,6 +88,21 @@ def calibration(
         bins: Bins of ece and of the calibration curve.
         max_missing_label: The largest share of missing labels, and of scores; above it the case is an
             error.
+
+    Raises:
+        DataError: The measure does not exist for these rows (one class only, a score of exactly 0 or 1 for
+            slope and intercept); too many labels or scores are missing.
+
+    References:
+        slope and intercept: Cox (1958), Biometrika 45, 562-565; Van Calster et al. (2019), BMC Med. 17,
+        230. observed_expected: Debray et al. (2017), BMJ 356, i6460. ece: Naeini et al. (2015), AAAI,
+        2901-2907. ici: Austin and Steyerberg (2019), Stat. Med. 38, 4051-4065.
+
+    Example:
+        data: {current: {demo: current}}
+        columns: {target: readmitted_30d, positive_label: 1, score: risk}
+        checks:
+          - calibration: {measures: {observed_expected: {min: 0.8, max: 1.25}, ece: {max: 0.04}}}
     """
     ((name, allowed),) = measures.items()
     predictions, limit = current.predictions, limits.of_range(dict(allowed))

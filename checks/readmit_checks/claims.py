@@ -1,13 +1,14 @@
 """An Effect and what was compared make a Claim: the words, the counts and the report's picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_readmit import Claim, Context, DataError, Direction
+from pytest_readmit import Claim, Column, Context, DataError, Direction
 
 if TYPE_CHECKING:
     from pytest_readmit import Scored
-    from pytest_readmit.stats.distribution import Distribution
+    from pytest_readmit.stats.distribution import Array, Distribution
     from pytest_readmit.stats.effect import Effect
     from pytest_readmit.stats.proportion import Proportion
 
@@ -22,9 +23,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g}%"
 
 
-def went(reference: float, current: float) -> str:
+def share(of: "Proportion") -> str:
+    """Return a share in words: between which two it is where counts are approximate."""
+    fewest, *most = (percent(each.share) for each in of.ends)
+    return f"between {fewest} and {most[0]}" if most else fewest
+
+
+def went(reference: "Proportion", current: "Proportion") -> str:
     """Return a change of a share in words."""
-    return f"from {percent(reference)} to {percent(current)}"
+    return f"from {share(reference)} to {share(current)}"
 
 
 def change(reference: float, current: float) -> dict[str, float | None]:
@@ -46,6 +53,7 @@ def of_effect(effect: "Effect", **facts: Any) -> Claim:
         p_below=effect.p_below,
         p_null=None if effect.p_null is None else float(effect.p_null),
         projected=effect.projected,
+        estimates=effect.estimates,
         **facts,
     )
 
@@ -124,6 +132,18 @@ def of_scored(
         details={**effect.details, **left_out, **(details or {})},
         **facts,
     )
+
+
+def share_between(
+    column: Column, surely: "Callable[[Array], Array]", perhaps: "Callable[[Array], Array]"
+) -> "Proportion":
+    """Return the share of the values that are surely of a kind, and of how many more may be."""
+    fewest = column.share(surely)
+    if surely == perhaps:
+        return fewest
+    most = column.share(perhaps)
+    effect = max(fewest.design_effect, most.design_effect)
+    return replace(fewest, design_effect=effect, unsure=most.events + most.unsure - fewest.events)
 
 
 def limit_of(most: float, direction: Direction) -> dict[str, Any]:

@@ -115,6 +115,8 @@ def concept_drift(
     """
     Has the model's performance changed by more than its limit from reference to current?
 
+    One case per metric. A change is current less reference, in the metric's own unit.
+
     Args:
         metrics: Metric to its limit: `max_drop` for what should be high, `max_rise` for losses, `max_change`
             either way, `max_relative_change` in shares of the reference's value, or `{}` to report only;
@@ -127,6 +129,21 @@ def concept_drift(
         explain: Add the cases relation:roc_auc and relation:log_loss, which say how much of the change is
             due to the relation of inputs and label, and not to the inputs.
         max_missing_label: The largest share of missing labels or scores; above it the case is an error.
+
+    Raises:
+        DataError: A metric does not exist for one of the datasets; a relative change from 0; too many
+            labels or scores are missing; a score is no number from 0 to 1.
+
+    References:
+        roc_auc: DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845. average_precision at one
+        prevalence: Siblini et al. (2020), IDA. slope: Cox (1958), Biometrika 45, 562-565. explain: Cai,
+        Namkoong and Yadlowsky (2023), arXiv 2303.02011.
+
+    Example:
+        data: {reference: {demo: reference}, current: {demo: current}}
+        columns: {target: readmitted_30d, positive_label: 1, score: risk}
+        checks:
+          - concept_drift: {metrics: {roc_auc: {max_drop: 0.05}, brier: {}}}
     """
     ((name, given),) = (metrics or {}).items()
     if explain:

@@ -73,6 +73,10 @@ def data_drift(
     """
     Has the feature's distribution moved by more than `max`?
 
+    ks is the largest gap between the two cumulative distributions, total_variation the share of rows that
+    would have to change level for both to be alike. Missing values are left out; `missing_drift` counts
+    them.
+
     Args:
         method: How the distributions are compared; auto is ks for numerical and total_variation for
             categorical columns (chi2 where `p_value` decides).
@@ -82,6 +86,25 @@ def data_drift(
             anderson_darling have none: give `p_value`, or `decide_by: estimate` and `max`.
         bins: Bins of the reference for psi, jensen_shannon and hellinger of numbers; default 10.
         yates: Whether chi2 of a 2 by 2 table is corrected for continuity.
+
+    Raises:
+        DataError: A side has no value in the column; the method does not fit the column's kind; the
+            reference is constant and the method measures by its spread.
+
+    References:
+        ks: Kolmogorov (1933), Smirnov (1939), upper bound Anderson (1955), Proc. AMS 6, 170-176.
+        total_variation and wasserstein: Sriperumbudur et al. (2012), Electron. J. Stat. 6, 1550-1599.
+        mean_shift: Welch (1947), Biometrika 34, 28-35; Glass (1976), Educ. Res. 5, 3-8.
+        psi: Yurdakul and Naranjo (2020), J. Risk Model Valid. 14(4).
+        jensen_shannon: Lin (1991), IEEE Trans. Inf. Theory 37, 145-151. hellinger: Hellinger (1909).
+        chi2: Pearson (1900), Yates (1934). cramers_v: Cramer (1946), Bergsma (2013).
+        energy: Szekely and Rizzo (2013). cramer_von_mises: Anderson (1962). anderson_darling: Scholz and
+        Stephens (1987).
+
+    Example:
+        data: {reference: {demo: reference}, current: {demo: current}}
+        checks:
+          - data_drift: {columns: [age, sex], max: 0.1}
     """
     how = methods.chosen(method, reference, context)
     limit = _limit(how, max, context)
@@ -195,6 +218,10 @@ def _p_values(effect: "Effect", limit: float | None, *, signed: bool) -> tuple[f
 
 
 def _drifted(effect: "Effect", limit: float | None, context: Context) -> bool:
+    if context.decide_by == "estimate" and limit is not None and effect.estimates is not None:
+        low, high = effect.estimates
+        if low <= limit <= high or low <= -limit <= high:
+            raise DataError("approximate counts leave open on which side of the limit the estimate is")
     if context.decide_by != "p_value":
         return limit is not None and abs(effect.estimate) > limit
     if effect.p_null is None or context.p_value is None:
@@ -227,6 +254,18 @@ def drift_share(
         bins: As in data_drift.
         yates: As in data_drift.
         max: The largest share of features that may drift.
+
+    Raises:
+        DataError: A feature cannot be measured (the message names it and how to leave it out), or there are
+            none.
+
+    References:
+        Benjamini and Heller (2008), Biometrics 64, 1215-1222.
+
+    Example:
+        data: {reference: {demo: reference}, current: {demo: current}}
+        checks:
+          - drift_share: {columns: [age, sodium, sex], max: 0.3}
     """
     features = _measured(parts)
     drifted = [name for name, feature in features.items() if feature.drifted]

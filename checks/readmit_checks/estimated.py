@@ -61,11 +61,26 @@ def estimated_performance(
     A fail is a warning, and nothing ever passes: the promise holds only for calibrated scores and an
     unchanged relation of inputs and label. Once labels are in, the truth is shown beside it.
 
+    One case per metric.
+
     Args:
         metrics: Metric to what is expected of it: `{min: 0.7}`, `{max: 0.1}`, both, or `{}` to report only.
             Default: roc_auc, average_precision and brier_skill are reported.
         threshold: A score at or above it raises an alert; for the metrics that need one.
         max_missing_label: The largest share of missing scores; above it the case is an error.
+
+    Raises:
+        DataError: The metric does not exist for these scores; too many scores are missing; a score is no
+            number from 0 to 1.
+
+    References:
+        Białek et al. (2024), Estimating model performance under covariate shift without labels.
+
+    Example:
+        data: {current: {demo: current}}
+        columns: {score: risk}
+        checks:
+          - estimated_performance: {metrics: {roc_auc: {min: 0.65}}}
     """
     import numpy as np
 

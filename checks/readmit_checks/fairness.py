@@ -143,6 +143,8 @@ def fairness(
     measure (fpr_difference of at most 0.1 where false positive rates are 0.05). equalised_odds needs one of
     its two rates above the limit.
 
+    One case per measure and sensitive column, or crossing of columns.
+
     Args:
         threshold: A score at or above it raises an alert.
         measures: Measure to its limit, such as {tpr_difference: {max: 0.1}}; {} reports only. Default:
@@ -152,6 +154,20 @@ def fairness(
         bins: Numerical column to the edges of its groups: [18, 65] makes <18, 18 to <65 and >=65.
         intersections: Lists of columns to cross, such as [[sex, insurance]].
         max_missing_label: The largest share of missing labels, or scores; above it the case is an error.
+
+    Raises:
+        DataError: No sensitive column is named or it is not there; too many labels or scores are missing; a
+            score is no number from 0 to 1.
+
+    References:
+        Newcombe (1998), Stat. Med. 17, 873-890 (a gap of two rates); Berger (1982), Technometrics 24,
+        295-300 (all pairs); Hardt, Price and Srebro (2016), NeurIPS 29 (equalised odds).
+
+    Example:
+        data: {current: {demo: current}}
+        columns: {target: readmitted_30d, positive_label: 1, score: risk, sensitive: [sex]}
+        checks:
+          - fairness: {threshold: 0.15, measures: {equalised_odds: {max: 0.12}}}
     """
     if not intersections:
         raise DataError("columns.sensitive is not set in the suite; name the columns whose groups to compare")

@@ -23,8 +23,16 @@ def schema(
 
     A column that is missing and one that is new count as renamed where kind, name and place agree.
 
+    All columns are compared, or those under `columns`: their names, and what they hold (numbers, text,
+    times, true or false). The estimate is the number of differences; the limit is 0.
+
     Args:
         extra: Whether a column that the reference lacks is an error or a warning.
+
+    Example:
+        data: {reference: {demo: reference}, current: {demo: current}}
+        checks:
+          - schema: {extra: warn}
     """
     before, after = _kinds(reference, selected), _kinds(current, selected)
     missing = [name for name in before if name not in after]
@@ -129,8 +137,18 @@ def unique(current: Dataset, context: Context, selected: Selected, *, max: Share
 
     The key is made of `columns`, by default of the column with role `id`.
 
+    All rows are counted, so there is no interval.
+
     Args:
         max: The largest share of rows that repeat the key of another row.
+
+    Raises:
+        DataError: No key is named, a column of it is not there, or there are no rows.
+
+    Example:
+        data: {current: {demo: current}}
+        checks:
+          - unique: {columns: [hadm_id]}
     """
     key = tuple(selected) or ((current.roles.id,) if current.roles.id else ())
     if not key:
@@ -158,9 +176,20 @@ def patient_overlap(reference: Dataset, current: Dataset, context: Context, *, m
     """
     Is more than the share `max` of current's patients in the reference too?
 
+    All patients are counted, so there is no interval.
+
     Args:
         max: The largest share allowed: 0 for training and test data; periods of one hospital do share
             patients.
+
+    Raises:
+        DataError: `columns.patient` is not set, or current has no patient.
+
+    Example:
+        data: {reference: {demo: reference}, current: {demo: current}}
+        columns: {patient: subject_id}
+        checks:
+          - patient_overlap: {max: 0.1}
     """
     common, patients = reference.patients_in_common(current)
     claims.need_rows(current.name, current.source, patients)
@@ -193,11 +222,22 @@ def label_maturity(
 
     An outcome within `horizon` of `index_time` is known once that time has passed.
 
+    All rows are counted, so there is no interval. `matured: {horizon, index_time}` on a dataset drops such
+    rows instead, and counts them.
+
     Args:
         index_time: The column with the time that the horizon starts at, such as dischtime.
         horizon: How long after it the outcome may still come.
         as_of: Today; default: the suite's as_of, else the day of the run (UTC).
         max: The largest share of rows allowed whose outcome cannot be known yet.
+
+    Raises:
+        DataError: The column is not there or holds no times, or there are no rows.
+
+    Example:
+        data: {current: {demo: current}}
+        checks:
+          - label_maturity: {index_time: dischtime, horizon: 30d, as_of: 2024-10-01}
     """
     today = as_of or context.as_of
     immature = current.immature(index_time, horizon, today)

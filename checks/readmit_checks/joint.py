@@ -33,6 +33,19 @@ def joint_drift(reference: Dataset, current: Dataset, selected: Selected, *, max
 
     Args:
         max: The largest AUC allowed, from 0.5 (cannot tell) to 1 (tells every row).
+
+    Raises:
+        DataError: There are no features; one is a time or has no values; or there are too few rows.
+
+    References:
+        Lopez-Paz and Oquab (2017), ICLR (classifier two-sample test); DeLong, DeLong and Clarke-Pearson
+        (1988), Biometrics 44, 837-845; LeDell, Petersen and van der Laan (2015), Electron. J. Stat. 9,
+        1583-1607.
+
+    Example:
+        data: {reference: {demo: reference?rows=3000}, current: {demo: current?rows=3000}}
+        checks:
+          - joint_drift: {columns: [age, sodium, sex]}
     """
     from pytest_readmit.stats import domain
 

@@ -271,6 +271,12 @@ def compare(
     from pytest_readmit.stats.effect import Undefined
 
     before, after = usable(reference, context), usable(current, context)
+    if before.approximate and (method.limit is None or options.wants_p):
+        raise DataError(
+            f"column {reference.name!r}: {method.name if method.limit is None else 'p_value'} needs rows of "
+            f"{reference.dataset}; {reference.source} is a profile and holds none: give a limit for "
+            "ks or total_variation, or the data themselves"
+        )
     if _constant(before) and _constant(after) and before.support[0] == after.support[0]:
         note = f"{reference.name} holds one and the same value throughout"
         plain = method.limit is not None and not method.needs_spread
@@ -283,7 +289,10 @@ def compare(
     try:
         return _measured(method, before, after, options), ()
     except Undefined as error:
-        raise DataError(f"column {reference.name!r}: {method.name} is undefined: {error}") from None
+        why = f"is undefined: {error}"
+        if before.spans is not None:
+            why = f"cannot be had from the few bins that {reference.source} holds: use ks, or give the data"
+        raise DataError(f"column {reference.name!r}: {method.name} {why}") from None
 
 
 def _measured(method: Method, before: "Distribution", after: "Distribution", options: Options) -> "Effect":
@@ -298,6 +307,8 @@ def _measured(method: Method, before: "Distribution", after: "Distribution", opt
 
 
 def _constant(distribution: "Distribution") -> bool:
+    if distribution.spans is not None:
+        return bool(distribution.spans[0, 0] == distribution.spans[-1, 1])
     return bool(distribution.support[0] == distribution.support[-1])
 
 

@@ -14,9 +14,24 @@ def missing_drift(
     """
     Has the share of missing values changed by more than `max`?
 
+    The change is the share in current less the share in the reference, from -1 to 1. What counts as missing
+    is what the file calls missing: an empty CSV cell, a null, a NaN, and `read: {null_values: ...}`.
+
     Args:
         max: The most that is allowed. Default: 0.05, or 0.01 where no value of the reference is missing.
         direction: either, or only more (up) or fewer (down) missing values count.
+
+    Raises:
+        DataError: A dataset has no rows.
+
+    References:
+        Newcombe (1998), Stat. Med. 17, 873-890, method 10; where the reference has none missing, Zou and
+        Donner (2008), Stat. Med. 27, 1693-1702.
+
+    Example:
+        data: {reference: {demo: reference}, current: {demo: current}}
+        checks:
+          - missing_drift: {columns: [lactate, sodium], direction: up}
     """
     from pytest_readmit.stats import proportion
 
@@ -31,6 +46,6 @@ def missing_drift(
         before,
         after,
         method="risk_difference",
-        summary=f"{reference.name}: missing values went {claims.went(before.share, after.share)}",
+        summary=f"{reference.name}: missing values went {claims.went(before, after)}",
         **claims.limit_of(usual if max is None else max, direction),
     )

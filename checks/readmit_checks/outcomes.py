@@ -10,7 +10,6 @@ from readmit_checks import claims, methods
 from readmit_checks.methods import METHODS, AtLeastZero
 
 if TYPE_CHECKING:
-    from pytest_readmit import Labels
     from pytest_readmit.stats.proportion import Proportion
 
 
@@ -42,9 +41,23 @@ def target_drift(
         max: The most that is allowed, either way. Default: 0.02 for the share of positives, else 0.10.
         max_ratio: Instead of `max`: the share of positives may at most grow, or shrink, by this factor.
         max_missing_label: The largest share of missing labels; above it the case is an error.
+
+    Raises:
+        DataError: Too many labels are missing; the target has two values and no `columns.positive_label`;
+            `max_ratio` without it, or with no positives in the reference.
+
+    References:
+        Newcombe (1998), Stat. Med. 17, 873-890 (difference); Koopman (1984), Biometrics 40, 513-517
+        (ratio).
+
+    Example:
+        data: {reference: {demo: reference}, current: {demo: current}}
+        columns: {target: readmitted_30d, positive_label: 1}
+        checks:
+          - target_drift: {max: 0.03}
     """
     if reference.roles.positive_label is not None:
-        before, after = reference.labels(max_missing_label), current.labels(max_missing_label)
+        before, after = reference.positives(max_missing_label), current.positives(max_missing_label)
         return _label_change(reference.roles.target or "target", before, after, max, max_ratio)
     if max_ratio is not None:
         raise DataError("max_ratio compares shares of positives: set columns.positive_label")
@@ -71,14 +84,13 @@ def target_drift(
 
 
 def _label_change(
-    name: str, before: "Labels", after: "Labels", most: float | None, most_ratio: float | None
+    name: str, reference: "Proportion", current: "Proportion", most: float | None, most_ratio: float | None
 ) -> Claim:
     from pytest_readmit.stats import proportion
     from pytest_readmit.stats.effect import Undefined
 
-    reference, current = before.proportion, after.proportion
     events = min(_rarer(reference), _rarer(current))
-    said = f"{name}: positives went {claims.went(reference.share, current.share)}"
+    said = f"{name}: positives went {claims.went(reference, current)}"
     if most_ratio is None:
         effect = proportion.risk_difference(reference, current)
         bound = claims.limit_of(0.02 if most is None else most, "either")
@@ -105,11 +117,11 @@ def _rarer(share: "Proportion") -> int:
     """Return the fewer of events and non-events; of patients with one, where patients are named."""
     if share.event_units is not None and share.non_event_units is not None:
         return int(min(share.event_units, share.non_event_units))
-    return int(min(share.events, share.rows - share.events))
+    return int(min(share.events, share.rows - share.events - share.unsure))
 
 
 def _few_missing(column: Column, most: float, context: Context) -> None:
-    missing = column.missing()
+    missing = column.missing().ends[-1]
     claims.need_rows(column.dataset, column.source, missing.rows)
     if missing.share > most:
         raise DataError(
@@ -143,6 +155,18 @@ def prediction_drift(
         max: The largest ks distance allowed; default 0.05.
         threshold: A score at or above it raises an alert.
         max_missing_label: The largest share of missing scores; above it the case is an error.
+
+    Raises:
+        DataError: Too many scores are missing, or one is no number from 0 to 1.
+
+    References:
+        Kolmogorov (1933), Smirnov (1939); Anderson (1955), Proc. AMS 6, 170-176.
+
+    Example:
+        data: {reference: {demo: reference}, current: {demo: current}}
+        columns: {score: risk}
+        checks:
+          - prediction_drift: {max: 0.05, threshold: 0.15}
     """
     before, after = reference.role("score"), current.role("score")
     for column in (before, after):
@@ -152,9 +176,9 @@ def prediction_drift(
     effect, notes = methods.compare(how, before, after, context, methods.options(context))
     said, details = methods.moved(before.name, how, effect.estimate), {}
     if threshold is not None:
-        rates = [float(column.share(lambda score: score >= threshold).share) for column in (before, after)]
-        details = {**claims.change(*rates), "threshold": threshold}
-        said += f"; alerts at {claims.figure(threshold)} went {claims.went(*rates)}"
+        rates = [column.share(lambda score: score >= threshold) for column in (before, after)]
+        details = {**claims.change(*(float(rate.share) for rate in rates)), "threshold": threshold}
+        said = f"alerts at {claims.figure(threshold)} went {claims.went(*rates)}; {said}"
     return claims.of_distributions(
         effect,
         before.distribution,
@@ -172,8 +196,13 @@ def _are_probabilities(column: Column, context: Context) -> None:
     """Hold a score to [0, 1]."""
     methods.chosen("ks", column, context)
     outside = column.share(lambda score: (score < 0) | (score > 1))
-    if outside.events:
+    outside = outside.ends[-1]
+    if outside.events and not _within_one(*column.distribution.extremes):
         raise DataError(
             f"column {column.name!r}: {context.count(outside.events)} scores are outside [0, 1] in "
             f"{column.dataset} ({column.source}); columns.score is a predicted probability"
         )
+
+
+def _within_one(low: float, high: float) -> bool:
+    return low >= 0 and high <= 1

@@ -66,6 +66,22 @@ def performance(
         threshold: A score at or above it raises an alert.
         max_missing_label: The largest share of missing labels, and of scores; above it the case is an
             error.
+
+    Raises:
+        DataError: The metric does not exist for these rows (one class only, no alerts for precision); too
+            many labels or scores are missing; a score is no number from 0 to 1.
+
+    References:
+        roc_auc: DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845; by patient Obuchowski
+        (1997). average_precision: Field and Welsh (2007), JRSS B 69, 369-390. brier_skill: Murphy (1973).
+        Shares: Wilson (1927), JASA 22, 209-212. net_benefit: Vickers and Elkin (2006), Med. Decis. Making
+        26, 565-574.
+
+    Example:
+        data: {current: {demo: current}}
+        columns: {target: readmitted_30d, positive_label: 1, score: risk}
+        checks:
+          - performance: {threshold: 0.15, metrics: {roc_auc: {min: 0.65}, recall: {min: 0.35}, brier: {}}}
     """
     from pytest_readmit.stats import metrics as measured
     from pytest_readmit.stats.effect import Undefined

@@ -229,6 +229,8 @@ def promotion(
     out for both and counted. A model that never had a champion passes if the suite holds a blocking
     performance or calibration gate of the challenger.
 
+    One case for the metric and one per guard.
+
     Args:
         metric: What must improve.
         min_improvement: The least improvement of the estimate. Default: 0.01.
@@ -243,6 +245,20 @@ def promotion(
         logged_as: Metric to the name that the runs logged it under, such as {roc_auc: val_auc}.
         threshold: A score at or above it raises an alert; for the metrics that need one.
         max_missing_label: The largest share of missing labels, or of scores; above it the case is an error.
+
+    Raises:
+        DataError: A model cannot be had or gives no score; labels or scores are missing; a first model has
+            no other gate; a logged metric is not there.
+
+    References:
+        roc_auc: DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845 (correlated areas).
+
+    Example:
+        data: {current: {demo: current}}
+        columns: {target: readmitted_30d, positive_label: 1}
+        models: {champion: {path: model.skops}, challenger: {score: risk}}
+        checks:
+          - promotion: {metric: roc_auc, min_improvement: 0.01}
     """
     rule = Rule(min_improvement=min_improvement, proven_above=proven_above, non_inferior_by=non_inferior_by)
     name, given = next(iter(dict(guards or {}).items()), (metric, None))

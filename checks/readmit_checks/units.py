@@ -1,5 +1,6 @@
 """Do values look as if they had been recorded in another unit."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -113,12 +114,16 @@ class Ranges:
     highest: float
 
     @classmethod
-    def of(cls, reference: "Distribution") -> "Ranges":
+    def of(cls, reference: "Distribution") -> "tuple[Ranges, Ranges]":
+        """Return the ranges by which the fewest values look converted, and by which the most do."""
         import numpy as np
 
         at = np.array([ORDINARY[0], CENTRAL[0], CENTRAL[1], ORDINARY[1]])
-        lowest, low, high, highest = np.asarray(reference.quantile(at), dtype=float).tolist()
-        return cls(lowest=lowest, low=low, high=high, highest=highest)
+        least, most = (np.asarray(each, dtype=float).tolist() for each in reference.quantile_range(at))
+        # Nothing is surely central where the two ends may be the same.
+        low, high = (most[1], least[2]) if most[1] <= least[2] else (math.nan, math.nan)
+        fewest = cls(lowest=least[0], low=low, high=high, highest=most[3])
+        return fewest, cls(lowest=most[0], low=least[1], high=most[2], highest=least[3])
 
     def pieces(self, scale: float) -> list[tuple[float, float]]:
         """
@@ -174,8 +179,20 @@ def unit_change(
             creatinine 88.4, haemoglobin 10, weight 2.2046, ...), else all known ones from 3.5, of which
             a column of whole numbers takes the whole ones.
         max: The largest excess share allowed.
+
+    Raises:
+        DataError: The column is not numerical, or has no value on a side.
+
+    References:
+        Zou and Donner (2008), Stat. Med. 27, 1693-1702 (limits of each excess); Berger (1982),
+        Technometrics 24, 295-300 (all factors at once).
+
+    Example:
+        data: {reference: {demo: reference}, current: {demo: current}}
+        checks:
+          - unit_change: {columns: [glucose, creatinine]}
     """
-    from pytest_readmit.stats import proportion
+    from pytest_readmit.stats import proportion, several
 
     if reference.kind != "numerical":
         raise DataError(
@@ -184,11 +201,13 @@ def unit_change(
     before, after = methods.usable(reference, context), methods.usable(current, context)
     whole = reference.integer_like and current.integer_like
     tried = _conversions(reference.name, factors, whole=whole)
-    ranges = Ranges.of(before)
-    shares = list(zip(*(_shares(tried, column, ranges) for column in (reference, current)), strict=True))
+    surely, ranges = Ranges.of(before)
+    shares = list(
+        zip(*(_between(tried, column, surely, ranges) for column in (reference, current)), strict=True)
+    )
     effects = [proportion.rare_difference(old, new) for old, new in shares]
     best = _best(tried, effects, ranges, (before, after))
-    largest = proportion.largest_of(effects)
+    largest = several.largest_of(effects)
     return claims.of_effect(
         replace(largest, p_null=_joint_null(effects)),
         limit=max,
@@ -234,6 +253,20 @@ def known_factors(name: str, *, whole: bool = False) -> Sequence[float]:
     return [factor for factor in every if factor == int(factor)] if whole else every
 
 
+def _between(
+    tried: Sequence[Conversion], column: Column, surely: Ranges, perhaps: Ranges
+) -> "list[Proportion]":
+    """Return the share of rows that each conversion surely explains, and of how many more it may."""
+    most = _shares(tried, column, perhaps)
+    if surely == perhaps and column.distribution.spans is None:
+        return most
+    fewest = _shares(tried, column, surely)
+    return [
+        replace(low, unsure=max(0.0, high.events + high.unsure - low.events))
+        for low, high in zip(fewest, most, strict=True)
+    ]
+
+
 def _shares(tried: Sequence[Conversion], column: Column, ranges: Ranges) -> "list[Proportion]":
     """Return the share of rows that each conversion explains."""
     from pytest_readmit.stats.proportion import Proportion
@@ -243,6 +276,10 @@ def _shares(tried: Sequence[Conversion], column: Column, ranges: Ranges) -> "lis
     shares = []
     for conversion in tried:
         pieces = ranges.pieces(conversion.scale)
+        if distribution.spans is not None:
+            none = none or column.share(partial(_inside, pieces=()))
+            shares.append(_of_bins(none, distribution, pieces))
+            continue
         rows = sum(_rows_in(distribution, *piece) for piece in pieces)
         if distribution.units is None:
             shares.append(Proportion(float(rows), float(distribution.n)))
@@ -253,6 +290,21 @@ def _shares(tried: Sequence[Conversion], column: Column, ranges: Ranges) -> "lis
             none = none or column.share(partial(_inside, pieces=()))
             shares.append(none)
     return shares
+
+
+def _of_bins(
+    none: "Proportion", distribution: "Distribution", pieces: Sequence[tuple[float, float]]
+) -> "Proportion":
+    """Return the share of rows in the pieces where rows are in bins; a bin may lie in a piece in part."""
+    import numpy as np
+
+    assert distribution.spans is not None  # noqa: S101 - the caller looked
+    low, high = distribution.spans.T
+    counts = np.asarray(distribution.counts)
+    inside = sum(counts[(low >= start) & (high <= end)].sum() for start, end in pieces)
+    touched = sum(counts[(high >= start) & (low <= end)].sum() for start, end in pieces)
+    fewest = float(inside) * (1.0 - distribution.left_out)
+    return replace(none, events=fewest, unsure=float(touched) - fewest + none.events + none.unsure)
 
 
 def _rows_in(distribution: "Distribution", start: float, end: float) -> int:

@@ -23,7 +23,9 @@ _SMALL_RANGE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Measured:
+class Measured:
+    """A column's finite values, and how many are infinite."""
+
     distribution: Distribution
     infinite: int
 
@@ -52,7 +54,7 @@ class Column:
         self._field = field
         self._rows = rows
         self._lock = threading.Lock()
-        self._measured: _Measured | None = None
+        self._measured: Measured | None = None
 
     def __repr__(self) -> str:
         return f"Column({self.name!r}, {self.kind}, n={self.rows})"
@@ -75,7 +77,7 @@ class Column:
         return measured.distribution
 
     def missing(self) -> Proportion:
-        """Return the share of rows without a value."""
+        """Return the share of rows without a value, of all rows, with the patients behind them."""
         absent = self._measure().distribution.missing
         if not self._rows.clustered:
             return Proportion(float(absent), float(self.rows))
@@ -86,7 +88,11 @@ class Column:
         Return the share of the non-missing rows whose value is of a kind.
 
         Args:
-            predicate: Takes an array of values (numbers, or texts as objects) and returns bools.
+            predicate: Takes an array of values (numbers, or texts as objects), shape (n,), in any order
+                and each perhaps once for many rows, and returns bools of that shape.
+
+        Raises:
+            DataError: As `distribution` does.
         """
         distribution = self.distribution
         values, counts = distribution.support, distribution.counts
@@ -139,7 +145,7 @@ class Column:
     def _numbers(self) -> Numbers:
         return self._rows.numbers(self._field)
 
-    def _measure(self) -> _Measured:
+    def _measure(self) -> Measured:
         with self._lock:
             if self._measured is None:
                 if self.kind == "other":
@@ -147,31 +153,31 @@ class Column:
                 self._measured = self._of_text() if self._is_text else self._of_numbers()
             return self._measured
 
-    def _of_text(self) -> _Measured:
+    def _of_text(self) -> Measured:
         rows = self._rows
         if not rows.clustered and rows.keep is None:
             found = rows.store.table.counts(self.name)
-            return _Measured(_levels(found), 0)
+            return Measured(_levels(found), 0)
         codes = rows.codes(self.name)
         plain = _levels(counts_of_codes(codes))
         if not rows.clustered:
-            return _Measured(plain, 0)
+            return Measured(plain, 0)
         present = codes.codes >= 0
         effect, units = _effect(codes.codes[present], rows.owners()[present], ordered=False)
-        return _Measured(Distribution(plain.support, plain.counts, plain.missing, effect, units), 0)
+        return Measured(Distribution(plain.support, plain.counts, plain.missing, effect, units), 0)
 
-    def _of_numbers(self) -> _Measured:
+    def _of_numbers(self) -> Measured:
         rows = self._rows
         numbers = self._numbers()
         plain, infinite = _sorted(numbers, fresh=rows.fresh)
         if not rows.clustered or infinite:
-            return _Measured(plain, infinite)
+            return Measured(plain, infinite)
         present = ~numbers.absent
         effect, units = 1.0, 0
         if plain.n:
             codes = bin_codes(numbers.floats()[present], quantile_edges(plain))
             effect, units = _effect(codes, rows.owners()[present], ordered=True)
-        return _Measured(Distribution(plain.support, plain.counts, plain.missing, effect, units), 0)
+        return Measured(Distribution(plain.support, plain.counts, plain.missing, effect, units), 0)
 
 
 def proportion_of(events: Array, owners: Array | None, among: Array | None = None) -> Proportion:
@@ -225,7 +231,7 @@ def _sorted(numbers: Numbers, *, fresh: bool) -> tuple[Distribution, int]:
     if high - low <= max(_SMALL_RANGE, len(values)):
         tally = np.bincount((values - values.dtype.type(low)).astype(np.int64))
         seen = np.flatnonzero(tally)
-        return Distribution((seen + low).astype(np.float64), tally[seen].astype(np.int64), missing), 0
+        return Distribution(seen.astype(np.float64) + low, tally[seen].astype(np.int64), missing), 0
     return Distribution(np.sort(values).astype(np.float64), None, missing), 0
 
 

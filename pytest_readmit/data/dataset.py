@@ -15,7 +15,7 @@ from pytest_readmit.data.labels import Labels, split_labels
 from pytest_readmit.data.roles import Roles
 from pytest_readmit.data.scored import Scored, Scores, checked
 from pytest_readmit.data.store import Field, Rows, Store
-from pytest_readmit.data.table import Codes, Family, counts_of_codes, mature
+from pytest_readmit.data.table import MISSING, Codes, Family, counts_of_codes, equals, mature
 from pytest_readmit.errors import DataError, counted, did_you_mean
 from pytest_readmit.stats.proportion import Proportion
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MISSING", "Column", "Dataset", "Field", "Labels", "Roles", "Scored", "Scores"]
 
-MISSING = "(missing)"
 MOST_SEGMENTS = 50
 MOST_MISSING_LABELS = 0.05
 
@@ -198,6 +197,10 @@ class Dataset:
             )
         return Labels(positive, known, proportion_of(positive[known], self.owners(), known))
 
+    def positives(self, max_missing: float = MOST_MISSING_LABELS) -> Proportion:
+        """Return the share of positive labels; errors as `labels`."""
+        return self.labels(max_missing).proportion
+
     def scores(self, max_missing: float = MOST_MISSING_LABELS, *, given: Scores | None = None) -> Scores:
         """
         Return the predicted probabilities.
@@ -364,7 +367,7 @@ class Dataset:
                 rows = self._rows
                 for name, text in key:
                     self.column(name)
-                    rows = rows.within(_equals(self._codes_for_segments(name), text))
+                    rows = rows.within(equals(self._codes_for_segments(name), text))
                 # Several segments read the same raw column: keep it until it is released.
                 self._store.keeping = True
                 found = Dataset(
@@ -392,9 +395,3 @@ class Dataset:
         self._scored.clear()
         self._segments.clear()
         self._store.table.close()
-
-
-def _equals(codes: Codes, text: str) -> np.ndarray:
-    wanted = [position for position, level in enumerate(codes.levels) if level == text]
-    mask = np.isin(codes.codes, wanted)
-    return mask | (codes.codes < 0) if text == MISSING else mask

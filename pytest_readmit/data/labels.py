@@ -96,8 +96,12 @@ def split_labels(
     no = _negatives(sorted({*levels, *known}), yes, negative, family, where, codes)
     if not any(level in yes for level in levels):
         raise DataError(
-            f"{where}: no row holds columns.positive_label; the {len(levels)} "
-            f"{'level' if len(levels) == 1 else 'levels'} present are {_sort_of(levels)}"
+            f"{where}: no row holds columns.positive_label; "
+            + (
+                f"the {len(levels)} levels present are {_sort_of(levels)}"
+                if len(levels) > 1
+                else "all labels are one other value"
+            )
         )
     is_yes = np.array([*(level in yes for level in codes.levels), False], dtype=bool)
     is_no = np.array([*(level in no for level in codes.levels), False], dtype=bool)

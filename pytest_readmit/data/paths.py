@@ -171,6 +171,8 @@ def _format_of(path: Path, shown: str) -> Format:
     advice = pointer_advice(head)
     if advice is not None or path.suffix == ".dvc":
         raise DataError(f"{shown} {advice or 'is a DVC pointer: name the file it stands for'}")
+    if path.suffix.lower() in (".xlsx", ".xlsm", ".xls", ".ods"):
+        raise DataError(f"{shown} is a spreadsheet, which is not read: save its sheet as CSV or Parquet")
     raise DataError(f"{shown}: its name does not tell the format; add read: {{format: csv}}")
 
 

@@ -14,6 +14,7 @@ from pytest_readmit.data.dataset import Dataset
 from pytest_readmit.data.files import FileTable
 from pytest_readmit.data.frames import FrameTable
 from pytest_readmit.data.paths import Files, find_files
+from pytest_readmit.data.profiled import open_profile
 from pytest_readmit.data.roles import Roles, clashes_of, fields_of
 from pytest_readmit.data.store import Kind, Rows, Store
 from pytest_readmit.data.table import Table, mature
@@ -71,6 +72,8 @@ def open_dataset(name: str, spec: SourceSpec, roles: Roles, *, like: Dataset | N
         DataError: It cannot be had, or no row is left.
         MissingExtra: Its format needs a package that is not installed.
     """
+    if spec.kind == "profile":
+        return open_profile(name, spec, roles)
     shared = like is not None and _same_table(spec, like._store.spec)
     table = like._store.table if like is not None and shared else _open_table(spec, like)
     try:
@@ -199,7 +202,7 @@ def _open_registered(kind: str, value: str) -> Mapping[str, np.ndarray]:
 
     known = {point.name: point for point in entry_points(group=GROUP)}
     if kind not in known:
-        kinds = sorted({"path", "sql", "mlflow", *VERSIONED, *known})
+        kinds = sorted({"path", "sql", "mlflow", "profile", *VERSIONED, *known})
         raise DataError(
             f"unknown kind of source {kind!r}{did_you_mean(kind, kinds)} (known: {', '.join(kinds)})"
         )

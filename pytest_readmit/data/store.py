@@ -1,7 +1,7 @@
 """Which rows of a table count, and the raw columns that are kept while they are needed."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -109,8 +109,7 @@ class Store:
             if store is None or store.base is None or name not in store.table.names:
                 continue
             if store.table.family(name) == self.table.family(name):
-                codes = store.base.codes(name)
-                found |= {codes.levels[i] for i in np.unique(codes.codes[codes.codes >= 0])}
+                found.update(store.base.levels(name))
         return frozenset(found)
 
     def owners(self) -> np.ndarray:
@@ -191,6 +190,11 @@ class Rows:
         """Return a column of the kept rows as codes."""
         found = self.store.codes(name)
         return found if self.keep is None else Codes(found.codes[self.keep], found.levels)
+
+    def levels(self, name: str) -> Sequence[str]:
+        """Return the levels that the kept rows of a column have, sorted."""
+        codes = self.codes(name)
+        return [codes.levels[i] for i in np.unique(codes.codes[codes.codes >= 0])]
 
     def note(self, name: str) -> str | None:
         """Return what the user should know about how a column was read."""

@@ -11,6 +11,7 @@ from pytest_readmit.data.engine import Engine
 
 Family = Literal["integer", "float", "bool", "text", "time", "other"]
 DAY = 86_400_000_000
+MISSING = "(missing)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,6 +170,13 @@ def counts_of_codes(codes: Codes, keep: np.ndarray | None = None) -> Counts:
     tally = np.bincount(chosen + 1, minlength=len(codes.levels) + 1)
     seen = np.flatnonzero(tally[1:])
     return Counts(tuple(codes.levels[i] for i in seen), tally[1:][seen].astype(np.int64), int(tally[0]))
+
+
+def equals(codes: Codes, text: str) -> np.ndarray:
+    """Return which rows have a text; "(missing)" is that of rows without a value too."""
+    wanted = [position for position, level in enumerate(codes.levels) if level == text]
+    mask = np.isin(codes.codes, wanted)
+    return mask | (codes.codes < 0) if text == MISSING else mask
 
 
 def mature(table: Table, index_time: str, horizon: timedelta, as_of: date) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from pytest_readmit.data.dataset import Dataset, Scores
 from pytest_readmit.data.modelled import Modelled, scored_by
+from pytest_readmit.data.profiled import Profiled
 from pytest_readmit.errors import DataError, ReadmitError, SuiteError, did_you_mean
 from pytest_readmit.models import mlflow
 from pytest_readmit.models.files import ModelFile
@@ -129,11 +130,21 @@ class ModelBook:
         """
         if wanted is None and (self._score is not None or not self._specs):
             return dataset
+        if isinstance(dataset, Profiled):
+            return dataset.with_score(self._column(wanted))
         key = (dataset.name, wanted or "")
         with self._lock:
             if key not in self._views:
                 self._views[key] = Modelled(dataset, lambda: self._scores(wanted, dataset))
             return self._views[key]
+
+    def _column(self, wanted: str | None) -> str | None:
+        """Return the column that holds a model's scores already; None where there is none."""
+        try:
+            spec = self._spec(wanted or self._choice())
+        except DataError:
+            return None
+        return spec.value if spec.kind == "score" else None
 
     def models(self, wanted: str | None) -> Models:
         """Return the models for a check that asks them itself."""

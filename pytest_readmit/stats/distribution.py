@@ -11,6 +11,26 @@ import numpy.typing as npt
 from pytest_readmit.stats.effect import Undefined
 
 Array = npt.NDArray[Any]
+OTHER = "(other)"
+"""The level that stands for those that were taken together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """
+    Levels that are known only together, as the level ``(other)``.
+
+    Args:
+        levels: How many there are.
+        most: The most rows that one of them has.
+        once: The fewest and the most of them that one row has.
+        twice: Likewise for two rows.
+    """
+
+    levels: int
+    most: int
+    once: tuple[int, int]
+    twice: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +46,11 @@ class Distribution:
         design_effect: How much repeated patients inflate variances, >= 1.
         units: Patients among the non-missing rows; None where rows are independent.
         error: Bound on the error of any cumulative share, 0 where counts are exact.
+        spans: Between which two values the rows at each value lie, shape (k, 2); None: at the value itself.
+        left_out: The largest share of rows that may have been left out, near the median or of one level.
+        told: Mean and standard deviation of the rows, where these are known better than by `support`, and the
+            unit that both are rounded to.
+        pooled: What is known of the levels behind ``(other)``; None where every level is known.
     """
 
     support: Array
@@ -34,6 +59,10 @@ class Distribution:
     design_effect: float = 1.0
     units: int | None = None
     error: float = 0.0
+    spans: Array | None = None
+    left_out: float = 0.0
+    pooled: Pooled | None = None
+    told: tuple[float, float, float] | None = None
 
     @classmethod
     def of_numbers(
@@ -78,6 +107,17 @@ class Distribution:
     def effective_n(self) -> float:
         """Non-missing rows that would say as much were they independent."""
         return self.n / self.design_effect
+
+    @property
+    def approximate(self) -> bool:
+        """Whether these are not the rows themselves, as counted."""
+        return bool(self.error or self.left_out) or self.pooled is not None
+
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """The least and the largest value, or between which two they lie; numbers only."""
+        low, high = (self.support, self.support) if self.spans is None else self.spans.T
+        return float(low[0]), float(high[-1])
 
     @property
     def is_text(self) -> bool:
@@ -134,6 +174,8 @@ class Distribution:
     def mean(self) -> float:
         """Return the mean of the rows."""
         self._rows("mean")
+        if self.told is not None:
+            return self.told[0]
         return self._mean_of(self.support)
 
     def variance(self) -> float:
@@ -142,8 +184,48 @@ class Distribution:
 
     def sd(self) -> float:
         """Return the root of the mean squared deviation (ddof = 0); exactly 0 for one value."""
+        if self.told is not None:
+            return self.told[1]
         deviations, scale = self._scaled_deviations()
         return scale * math.sqrt(self._mean_of(deviations * deviations))
+
+    def centre_error(self, width: float) -> float:
+        """Return how far the mean may be off; `width` is the range in which `error` counts."""
+        if self.told is None:
+            return self.mean_error(width)
+        return self.told[2] / 2.0
+
+    def mean_error(self, width: float) -> float:
+        """Return how far rows may be off on average; `width` is the range in which `error` counts."""
+        if self.spans is None:
+            return self.error * width
+        return self._mean_of(self._reach()) + 2.0 * self.left_out * self.sd()
+
+    def sd_error(self) -> float:
+        """Return how far the standard deviation may be off: the root mean square distance of rows."""
+        if self.told is not None:
+            return self.told[2] / 2.0
+        if self.spans is None:
+            return 0.0
+        return math.sqrt(self._mean_of(self._reach() ** 2)) + 2.0 * self.left_out * self.sd()
+
+    def _reach(self) -> Array:
+        assert self.spans is not None  # noqa: S101 - the callers looked
+        return np.asarray(np.abs(self.spans - self.support[:, None]).max(axis=1))
+
+    def quantile_range(self, q: npt.ArrayLike) -> tuple[Array, Array]:
+        """Return between which values the quantiles lie; the same twice where rows are known."""
+        if self.spans is None:
+            found = np.asarray(self.quantile(q))
+            return found, found
+        assert self.counts is not None  # noqa: S101 - what has spans is counted
+        shares = np.asarray(q, dtype=np.float64)
+        ends = []
+        for shifted in (shares - self.left_out, shares + self.left_out):
+            place = np.ceil(np.clip(shifted, 0.0, 1.0) * self.n - 1e-9).astype(np.int64) - 1
+            at = np.searchsorted(np.cumsum(self.counts), np.clip(place, 0, self.n - 1), side="right")
+            ends.append(self.spans[at])
+        return np.asarray(ends[0][..., 0]), np.asarray(ends[1][..., 1])
 
     def standardised_moment(self, order: int) -> float:
         """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_readmit.stats.distribution import (
+    OTHER,
     Array,
     Distribution,
     aligned,
@@ -16,6 +17,7 @@ from pytest_readmit.stats.distribution import (
 )
 from pytest_readmit.stats.effect import Effect, Undefined
 from pytest_readmit.stats.tails import normal_quantile, root_of_rising
+from pytest_readmit.stats.variation import together
 
 Terms = Callable[[Array, Array], Array]
 _HALF = 0.5  # rows added to a bin
@@ -29,8 +31,12 @@ def reference_edges(reference: Distribution, bins: int = 10) -> Array:
     Bins are right-closed and the outer ones open; an edge at the reference's largest value would
     leave the bin above it empty by construction, so there is none.
     """
-    inner = reference.interpolated_quantile(np.arange(1, bins) / bins)
-    edges = np.unique(inner)
+    at = np.arange(1, bins) / bins
+    if reference.spans is not None:
+        # Where a bin of the reference ends, its shares are known.
+        edges = np.unique(reference.quantile_range(at)[1])
+        return np.asarray(edges[edges < reference.spans[-1, 1]])
+    edges = np.unique(reference.interpolated_quantile(at))
     return np.asarray(edges[edges < reference.support[-1]])
 
 
@@ -49,7 +55,10 @@ def counts(reference: Distribution, current: Distribution, bins: int = 10) -> tu
     """
     require_rows(reference, current)
     if reference.is_text:
-        _, (before, after) = aligned(reference, current)
+        levels, (before, after) = aligned(reference, current)
+        if reference.pooled is not None:
+            before, after, rest, _ = together(reference, before, after, np.asarray(levels))
+            before, after = np.append(before, int(rest[0])), np.append(after, int(rest[1]))
         if len(before) == 1:  # one level everywhere: the others exist, but nobody has them
             before, after = np.append(before, 0), np.append(after, 0)
     else:
@@ -114,10 +123,42 @@ def psi(reference: Distribution, current: Distribution, bins: int = 10) -> Effec
         arXiv 2307.11878 (non-central chi-square gate).
     """
     before, after = counts(reference, current, bins)
-    smoothed = _smoothed(psi_terms, reference, current, before, after)
+    least, greatest = _smoothed(psi_terms, reference, current, before, after)
+    if reference.pooled is not None:
+        least, greatest = _known_psi(reference, current, before, after)
+        greatest += _pooled_psi(reference, current)
     kept = math.prod(rows.sum() / (rows.sum() + _HALF * len(rows)) for rows in (before, after))
-    gate = _Gate(len(before) - 1, 1.0, smoothed[0], smoothed[1] / kept, math.inf, _same, _same)
+    gate = _Gate(len(before) - 1, 1.0, least, greatest / kept, math.inf, _same, _same)
     return gate.effect(reference, current, float(_smoothed_sum(psi_terms, before, after)))
+
+
+def _known_psi(
+    reference: Distribution, current: Distribution, before: Array, after: Array
+) -> tuple[float, float]:
+    """Return what the known levels add, as a range: the more levels there are, the more is smoothed."""
+    assert reference.pooled is not None  # noqa: S101 - the caller looked
+    more = _HALF * (reference.pooled.levels + len(current.distinct()[0]))
+    p, q = proportions(before, _HALF)[:-1], proportions(after, _HALF)[:-1]
+    low_p, low_q = (share * rows.sum() / (rows.sum() + more) for share, rows in ((p, before), (q, after)))
+    near = np.clip(q, low_p, p)
+    far = (np.where(p >= q, p, low_p), np.where(p >= q, low_q, q))
+    slack = _slack(reference, current)
+    least, _ = _range(psi_terms, near, np.clip(near, low_q, q), slack)
+    return least, _range(psi_terms, *far, slack)[1]
+
+
+def _pooled_psi(reference: Distribution, current: Distribution) -> float:
+    """Return the most that levels taken together may add: were no level of the one a level of the other."""
+    assert reference.pooled is not None  # noqa: S101 - the caller looked
+    levels, (before, after) = aligned(reference, current)
+    unknown = (np.asarray(levels) == OTHER) | (before == 0)
+    several = reference.pooled.levels + int((after[unknown] > 0).sum())
+    n, m = (side.n + _HALF * (len(np.asarray(levels)) + several) for side in (reference, current))
+    terms = (
+        (before[unknown].sum(), (reference.pooled.most + _HALF) / reference.n / (_HALF / m), reference.n),
+        (after[unknown].sum(), (after[unknown].max(initial=0) + _HALF) / current.n / (_HALF / n), current.n),
+    )
+    return float(sum((rows + _HALF * several) / of * max(0.0, math.log(ratio)) for rows, ratio, of in terms))
 
 
 def jensen_shannon(reference: Distribution, current: Distribution, bins: int = 10) -> Effect:
@@ -151,13 +192,18 @@ def _bounded(reference: Distribution, current: Distribution, bins: int, terms: T
     slack = _slack(reference, current)
     raw = float(terms(p, q).sum())
     greatest = _range(terms, p, q, slack)[1] if slack else raw
+    if reference.pooled is not None:
+        # at most, no level of the one is a level of the other
+        rest = p[-1:], q[-1:]
+        apart = float((terms(rest[0], 0 * rest[1]) + terms(0 * rest[0], rest[1])).sum())
+        greatest += apart - float(terms(*rest).sum())
     gate = _Gate(
         len(before) - 1,
         8.0,
         least,
         greatest,
         1.0,
-        lambda divergence: math.sqrt(divergence / unit),
+        lambda divergence: math.sqrt(max(0.0, divergence) / unit),
         lambda size: unit * size * size,
     )
     return gate.effect(reference, current, raw)
@@ -173,7 +219,17 @@ def _smoothed_sum(terms: Terms, before: Array, after: Array) -> float:
 
 def _slack(reference: Distribution, current: Distribution) -> float:
     """Return how far one bin's shares may be off: twice the error of a cumulative share, both sides."""
-    return 2.0 * (reference.error + current.error)
+    return 2.0 * (_share_error(reference) + _share_error(current))
+
+
+def _share_error(side: Distribution) -> float:
+    """Return how far a cumulative share may be off at an edge; bins may have lent a few rows to others."""
+    if side.is_text:
+        return side.error + side.left_out
+    if side.spans is None or side.counts is None:
+        return side.error
+    wide = side.counts[side.spans[:, 0] < side.spans[:, 1]]
+    return float(wide.min(initial=side.n)) / side.n + side.left_out if len(wide) else side.left_out
 
 
 def _smoothed(
@@ -244,6 +300,7 @@ class _Gate:
         """Return the gate's answers for the sizes of two distributions."""
         ne = effective_size(reference, current)
         scale = ne * self.weight
+        ends = self.to_effect(min(self.least, divergence)), min(self.most, self.to_effect(self.greatest))
         return Effect(
             estimate=self.to_effect(divergence),
             bounds=lambda alpha: self.bounds(alpha, ne),
@@ -253,6 +310,7 @@ class _Gate:
             projected=lambda alpha, rows: self.bounds(
                 alpha, harmonic(reference.effective_n, rows / current.design_effect)
             ),
+            estimates=ends if reference.approximate or current.approximate else None,
             details={
                 "statistic": scale * divergence,
                 "df": self.df,

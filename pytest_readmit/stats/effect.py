@@ -25,6 +25,7 @@ class Effect:
         p_below: p-value of "the effect is at least its argument".
         p_null: p-value of "nothing differs".
         projected: Bounds at (alpha, rows of current) if the estimate stayed.
+        estimates: Between which two the estimate lies, where counts are approximate.
         details: Small numbers behind it: bias, standard error, degrees of freedom, ...
     """
 
@@ -34,4 +35,5 @@ class Effect:
     p_below: Callable[[float], float] | None = None
     p_null: float | None = None
     projected: Callable[[float, float], tuple[float, float]] | None = None
+    estimates: tuple[float, float] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from pytest_readmit.stats.distribution import Array, Distribution, aligned, require_rows
+from pytest_readmit.stats.distribution import OTHER, Array, Distribution, aligned, require_rows
 
-OTHER = "(other)"
 _MOST_LEVELS = 20
 _EXACT_HALVES = 2.0**50
 
@@ -65,7 +64,7 @@ def _edges(reference: Distribution, current: Distribution, bins: int) -> Array |
         return None
     if _few_whole_numbers(reference, low, high, bins) and _few_whole_numbers(current, low, high, bins):
         return np.arange(low - 0.5, high + 1.0)
-    step = _round_step((high - low) / bins, scale=max(abs(low), abs(high)))
+    step = round_step((high - low) / bins, scale=max(abs(low), abs(high)))
     first = math.floor(low / step)
     last = max(math.ceil(high / step), first + 1)
     return np.array([float(f"{step * k:.12g}") for k in range(first, last + 1)])
@@ -79,7 +78,7 @@ def _few_whole_numbers(side: Distribution, low: float, high: float, bins: int) -
     )
 
 
-def _round_step(width: float, scale: float) -> float:
+def round_step(width: float, scale: float) -> float:
     """Return 1, 2 or 5 times a power of ten, at least the width; never lost in the scale's rounding."""
     width = max(width, scale * 1e-9, 1e-300)
     power = 10.0 ** math.floor(math.log10(width))

@@ -105,9 +105,7 @@ def effect(reference: Distribution, current: Distribution) -> Effect:
     References:
         Kolmogorov (1933), Smirnov (1939); Anderson (1955), Proc. AMS 6, 170-176.
     """
-    estimate = distance(reference, current)
-    error = reference.error + current.error
-    low, high = estimate - error, estimate + error
+    estimate, low, high = _range(reference, current)
 
     def bounds_for(alpha: float, ne: float) -> tuple[float, float]:
         lower = low - kolmogorov_quantile(alpha) / math.sqrt(ne)
@@ -133,7 +131,30 @@ def effect(reference: Distribution, current: Distribution) -> Effect:
             alpha, harmonic(reference.effective_n, rows / current.design_effect)
         ),
         details={"effective_size": ne},
+        estimates=(max(0.0, low), min(1.0, high)) if high > low else None,
     )
+
+
+def _range(reference: Distribution, current: Distribution) -> tuple[float, float, float]:
+    """
+    Return the distance, and between which two the distance of the rows lies.
+
+    A reference in bins has its exact shares where these begin and end: there the distance is at least what
+    it seems. Inside a bin its share is anything between that before and that after it.
+    """
+    if reference.spans is None or reference.counts is None or current.approximate:
+        estimate = distance(reference, current)
+        error = reference.error + current.error
+        return estimate, estimate - error, estimate + error
+    require_rows(reference, current)
+    after = np.cumsum(reference.counts) / reference.n
+    before = np.concatenate(([0.0], after[:-1]))
+    starts, ends = reference.spans.T
+    under_start, at_start = (current.rank(starts, side) / current.n for side in ("left", "right"))
+    under_end, at_end = (current.rank(ends, side) / current.n for side in ("left", "right"))
+    seen = max(0.0, float((after - at_end).max()), float((under_start - before).max()))
+    most = max(seen, float((after - at_start).max()), float((under_end - before).max()))
+    return seen, seen - reference.left_out, most + reference.left_out
 
 
 def null_p(reference: Distribution, current: Distribution) -> float:

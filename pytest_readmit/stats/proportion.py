@@ -1,10 +1,11 @@
-"""Proportions: one share, the difference and the ratio of two, and the largest of several effects."""
+"""Proportions: one share, the difference and the ratio of two."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from pytest_readmit.stats import several
 from pytest_readmit.stats.distribution import Distribution
 from pytest_readmit.stats.effect import Effect, Undefined
 from pytest_readmit.stats.tails import (
@@ -34,6 +35,7 @@ class Proportion:
         units: Patients behind the rows; None where rows are independent.
         event_units: Patients with the event in some row.
         non_event_units: Patients without it in some row.
+        unsure: Rows that may have the event beside `events`, where counts are approximate.
     """
 
     events: float
@@ -42,13 +44,22 @@ class Proportion:
     units: int | None = None
     event_units: int | None = None
     non_event_units: int | None = None
+    unsure: float = 0.0
 
     @property
     def share(self) -> float:
-        """Events / rows."""
+        """Events / rows; the middle of what it may be where counts are approximate."""
         if self.rows <= 0:
             raise Undefined("a share of no rows does not exist")
-        return self.events / self.rows
+        return (self.events + self.unsure / 2.0) / self.rows
+
+    @property
+    def ends(self) -> "tuple[Proportion, ...]":
+        """The fewest and the most events that there may be; one where they are known."""
+        if not self.unsure:
+            return (self,)
+        most = min(self.rows, self.events + self.unsure)
+        return replace(self, unsure=0.0), replace(self, events=most, unsure=0.0)
 
     @property
     def effective(self) -> tuple[float, float]:
@@ -143,6 +154,8 @@ def risk_difference(reference: Proportion, current: Proportion) -> Effect:
 
 def _difference(reference: Proportion, current: Proportion, limits: Limits) -> Effect:
     """Return the difference of two shares with the limits of a method at z, and their inversion."""
+    if reference.unsure or current.unsure:
+        return _any_of(reference, current, lambda old, new: _difference(old, new, limits))
     estimate = current.share - reference.share
     before, after = reference.effective, current.effective
 
@@ -166,6 +179,14 @@ def _difference(reference: Proportion, current: Proportion, limits: Limits) -> E
         projected=projected,
         details={"reference": reference.share, "current": current.share, "z": statistic},
     )
+
+
+def _any_of(
+    reference: Proportion, current: Proportion, measure: Callable[[Proportion, Proportion], Effect]
+) -> Effect:
+    """Return the effect of shares that are known within a range only."""
+    found = several.any_of([measure(old, new) for old in reference.ends for new in current.ends])
+    return replace(found, details={"reference": reference.share, "current": current.share})
 
 
 def _tail_where(gap: Callable[[float], float], there: bool) -> float:
@@ -206,6 +227,8 @@ def risk_ratio(reference: Proportion, current: Proportion) -> Effect:
     References:
         Koopman (1984), Biometrics 40, 513-517; Miettinen and Nurminen (1985), Stat. Med. 4, 213-226.
     """
+    if reference.unsure or current.unsure:
+        return _any_of(reference, current, risk_ratio)
     if reference.share == 0:
         raise Undefined("reference has no events: a ratio to it does not exist")
     estimate = current.share / reference.share
@@ -273,6 +296,11 @@ def singletons(reference: Distribution) -> Proportion:
     """
     _, counts = reference.distinct()
     rows = float(reference.n)
+    if reference.pooled is not None:
+        (fewest, most), (_, twice_most) = reference.pooled.once, reference.pooled.twice
+        inflation = 1.0 + 2.0 * twice_most / max(fewest * (1.0 - fewest / rows), 1.0)
+        effect = reference.design_effect * inflation
+        return Proportion(float(fewest), rows, effect, reference.units, unsure=float(most - fewest))
     once, twice = float((counts == 1).sum()), float((counts == 2).sum())
     binomial = max(once * (1.0 - once / rows), 1.0) if rows else 1.0
     inflation = 1.0 + 2.0 * twice / binomial
@@ -330,52 +358,3 @@ def _cautious_hybrid(
     p, q = before[0] / before[1], after[0] / after[1]
     cautious = q - p + math.hypot(limits[1][1] - q, z * math.sqrt(p * (1.0 - p) / before[1]))
     return lower, max(upper, cautious)
-
-
-def largest_of(effects: Sequence[Effect]) -> Effect:
-    """
-    Return the largest of k effects.
-
-    That some effect is beyond a limit is a union, so its lower bound takes alpha / k (Bonferroni);
-    that all are within it needs each to be, so the upper bound is the largest one at alpha
-    (intersection-union test: Berger 1982, Technometrics 24, 295-300).
-
-    Raises:
-        Undefined: If there are none.
-    """
-    if not effects:
-        raise Undefined("the largest of no effects does not exist")
-    k = len(effects)
-    largest = max(range(k), key=lambda i: effects[i].estimate)
-
-    def bounds(alpha: float) -> tuple[float, float]:
-        return (
-            max(_bounds_of(one)(alpha / k)[0] for one in effects),
-            max(_bounds_of(one)(alpha)[1] for one in effects),
-        )
-
-    def projected(alpha: float, rows: float) -> tuple[float, float]:
-        lower = [one.projected(alpha / k, rows)[0] for one in effects if one.projected]
-        upper = [one.projected(alpha, rows)[1] for one in effects if one.projected]
-        return max(lower), max(upper)
-
-    return Effect(
-        estimate=effects[largest].estimate,
-        bounds=bounds,
-        p_beyond=lambda limit: min(1.0, k * min(_p_of(one.p_beyond, limit) for one in effects)),
-        p_below=lambda limit: max(_p_of(one.p_below, limit) for one in effects),
-        projected=projected if all(one.projected for one in effects) else None,
-        details={"largest": largest, "of": k},
-    )
-
-
-def _bounds_of(effect: Effect) -> Callable[[float], tuple[float, float]]:
-    if effect.bounds is None:
-        raise Undefined("an effect without bounds cannot be one of several")
-    return effect.bounds
-
-
-def _p_of(p_value: Callable[[float], float] | None, limit: float) -> float:
-    if p_value is None:
-        raise Undefined("an effect without p-values cannot be one of several")
-    return p_value(limit)

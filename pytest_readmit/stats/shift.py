@@ -4,6 +4,7 @@ import math
 
 from pytest_readmit.stats.distribution import Distribution, require_rows
 from pytest_readmit.stats.effect import Effect, Undefined
+from pytest_readmit.stats.wasserstein import scale_range
 
 
 def effect(reference: Distribution, current: Distribution) -> Effect:
@@ -41,6 +42,8 @@ def effect(reference: Distribution, current: Distribution) -> Effect:
     ratio = (current.sd() / sd) ** 2 * m / (m - 1)
     factor = max(0.0, 1.0 + shift * skew + shift * shift * (kurtosis - 1.0) / 4.0)
     error = _error(reference, current, sd)
+    sure, least, most = scale_range(reference, sd, shift - error, shift + error)
+    stretch = (sd + reference.sd_error() + current.sd_error()) / sure
     sizes = (reference.effective_n, current.effective_n)
 
     def spread(factor: float, rows: float) -> tuple[float, float]:
@@ -48,30 +51,31 @@ def effect(reference: Distribution, current: Distribution) -> Effect:
         parts = (factor / sizes[0], ratio / rows)
         total = sum(parts)
         df = total**2 / (parts[0] ** 2 / max(1.0, sizes[0] - 1) + parts[1] ** 2 / max(1.0, rows - 1))
-        return math.sqrt(total), df
+        return stretch * math.sqrt(total), df
 
     def bounds_for(alpha: float, rows: float) -> tuple[float, float]:
         se, df = spread(factor, rows)
         half_width = _t_quantile(df, alpha) * se
-        return shift - error - half_width, shift + error + half_width
+        return least - half_width, most + half_width
 
     se, df = spread(factor, sizes[1])
     null_se, null_df = spread(1.0, sizes[1])
     return Effect(
         estimate=shift,
         bounds=lambda alpha: bounds_for(alpha, sizes[1]),
-        p_beyond=lambda limit: _t_tail(df, (shift - error - limit) / se),
-        p_below=lambda limit: _t_tail(df, (limit - shift - error) / se),
+        p_beyond=lambda limit: _t_tail(df, (least - limit) / se),
+        p_below=lambda limit: _t_tail(df, (limit - most) / se),
         p_null=2.0 * _t_tail(null_df, abs(shift) / null_se),
         projected=lambda alpha, rows: bounds_for(alpha, rows / current.design_effect),
+        estimates=(least, most) if most > least else None,
         details={"standard_error": se, "df": df, "reference_sd": sd},
     )
 
 
 def _error(reference: Distribution, current: Distribution, sd: float) -> float:
     """Return how far approximate counts can move the difference of means, in sd."""
-    spans = [side.error * float(side.support[-1] - side.support[0]) for side in (reference, current)]
-    return sum(spans) / sd
+    sides = (reference, current)
+    return sum(side.centre_error(float(side.support[-1] - side.support[0])) for side in sides) / sd
 
 
 def _t_tail(df: float, t: float) -> float:

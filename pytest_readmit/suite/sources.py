@@ -11,8 +11,8 @@ from pytest_readmit.suite.scope import Scope
 from pytest_readmit.suite.variables import Variables
 
 GROUP = "readmit.sources"
-_BUILT_IN = ("path", "demo", "sql", "dvc", "git", "mlflow")
-_RESERVED = ("profile", "score")
+_BUILT_IN = ("path", "demo", "sql", "dvc", "git", "mlflow", "profile")
+_RESERVED = ("score",)
 OPTIONS: Mapping[str, tuple[str, ...]] = {"sql": ("connect",), "dvc": ("rev", "repo"), "git": ("rev", "repo")}
 """The further keys of each kind of source."""
 BACKENDS = ("duckdb",)
@@ -135,6 +135,8 @@ def _source(kind: str, table: Table, scope: Scope, variables: Variables) -> Sour
             scope.unknown("key", key, table.marks[key], (kind, *further, *_COMMON))
     if kind == "sql":
         _contradictions(table, scope)
+    if kind == "profile":
+        _needs_rows(table, scope)
     given = {name: part for name, part in parts.items() if part is not None}
     return Source(kind=kind, line=table.line, column=table.column, options=options, **{"value": "", **given})
 
@@ -157,6 +159,18 @@ def _sql(node: Node, scope: Scope, variables: Variables) -> tuple[str | None, Ma
         scope.wrong("sql", node, 'a query, such as "SELECT * FROM visits"')
         return None, {}
     return variables.bind(node, scope.where, "sql")
+
+
+def _needs_rows(table: Table, scope: Scope) -> None:
+    """Note what asks for rows, which a profile has none of."""
+    if scope.where != "data.reference":
+        scope.add(table.marks["profile"], "a profile can only be the reference: this dataset needs rows")
+    for key in _COMMON:
+        if key in table.items:
+            scope.add(
+                table.marks[key],
+                f"`{key}` is for rows, and a profile holds none: `readmit baseline --suite` applies it",
+            )
 
 
 def _contradictions(table: Table, scope: Scope) -> None:

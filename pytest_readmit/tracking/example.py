@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_readmit.stats.histogram import OTHER
+from pytest_readmit.stats.distribution import OTHER
 from pytest_readmit.tracking.datasets import kind_of
 from pytest_readmit.tracking.profile import distribution, picture
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from pytest_readmit.errors import MIN_CELL, DataError, did_you_mean
 from pytest_readmit.report.words import figure, percent
 from pytest_readmit.stats import histogram
-from pytest_readmit.stats.distribution import Distribution
+from pytest_readmit.stats.distribution import OTHER, Distribution
 from pytest_readmit.tracking import pictures
 from pytest_readmit.tracking.datasets import checked, kind_of, log_dataset
 from pytest_readmit.tracking.store import Run, checked_names, opened, written
@@ -124,7 +124,7 @@ def _section(name: str, column: "pd.Series[Any]", min_cell: int) -> Markup:
     if found is not None and not found.is_text and _may_be_averaged(found, min_cell):
         facts.append(f"mean {figure(found.mean())}, standard deviation {figure(found.sd())}")
     shown = picture(found, min_cell)
-    if shown is None or shown.get("levels") == [histogram.OTHER]:
+    if shown is None or shown.get("levels") == [OTHER]:
         why = "times are not drawn" if found is None else f"no value has {min_cell} rows or more"
         return pictures.section(name, note="; ".join([*facts, why]))
     drawn = pictures.distribution(shown, f"Distribution of {name}")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,10 @@ import numpy as np
 from markupsafe import Markup
 
 from pytest_readmit import provenance
+from pytest_readmit.data.baseline import saved
+from pytest_readmit.data.dataset import Roles
+from pytest_readmit.data.profile import text_of
+from pytest_readmit.data.source import SourceSpec, open_dataset
 from pytest_readmit.errors import MIN_CELL, DataError, ReadmitError
 from pytest_readmit.stats.predictions import Predictions
 from pytest_readmit.tracking import evaluation, explain, pages
@@ -44,6 +49,7 @@ class _Training:
     train: "pd.DataFrame"
     test: "pd.DataFrame"
     features: list[str]
+    patient: str | None
     ignore: list[str]
     sensitive: list[str]
     labels: tuple[Any, Any]
@@ -208,6 +214,7 @@ def _checked(
         train=train,
         test=test,
         features=wanted,
+        patient=patient,
         ignore=ignore,
         sensitive=list(sensitive),
         labels=labels,
@@ -262,7 +269,26 @@ def _log_data(run: Run, training: _Training, say: Callable[[str], None]) -> str:
         log_profile(run, data, name, ignore=ignore, min_cell=training.min_cell)
         labelled = data.assign(**{LABEL: np.asarray(labels).ravel()})
         digest = log_dataset(run, labelled, name, context)
+    _log_baseline(run, training, say)
     return digest
+
+
+def _log_baseline(run: Run, training: _Training, say: Callable[[str], None]) -> None:
+    """Log what the training rows look like, without them, as a reference for suites."""
+    labels = training.labels[0]
+    target = getattr(labels, "name", None)
+    data = training.train
+    if isinstance(target, str) and target not in data:
+        data = data.assign(**{target: np.asarray(labels).ravel()})
+    else:
+        target = None
+    roles = Roles(patient=training.patient, target=target, ignore=tuple(training.ignore))
+    spec = SourceSpec(kind="frame", value="X_train", base=Path(), frame=data)
+    try:
+        with closing(open_dataset("reference", spec, roles)) as dataset:
+            run.text(text_of(saved(dataset, min_cell=training.min_cell)), "baseline.json")
+    except DataError as error:
+        say(f"track: no baseline.json: {error}")
 
 
 def _log_metrics(

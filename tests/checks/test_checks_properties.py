@@ -62,7 +62,7 @@ def test_a_column_has_not_moved_from_itself(method, sample) -> None:
 def test_a_value_counts_as_converted_iff_it_is_strange_and_central_when_undone(
     sample, factor, multiplied, value
 ) -> None:
-    ranges = Ranges.of(Distribution.of_numbers(sample))
+    _, ranges = Ranges.of(Distribution.of_numbers(sample))
     conversion = Conversion(factor=factor, multiplied=multiplied)
     counted = any(start <= value <= end for start, end in ranges.pieces(conversion.scale))
     undone = value / conversion.scale

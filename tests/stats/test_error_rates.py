@@ -16,6 +16,7 @@ from pytest_readmit.stats import (
     divergence,
     ks,
     proportion,
+    several,
     shift,
     variation,
     wasserstein,
@@ -363,7 +364,7 @@ def test_the_largest_of_five_factors_keeps_its_error_rates(n: int) -> None:
     after = rng.binomial(n, 0.0002 + limit, (RUNS, k))
 
     def largest(x: npt.NDArray[np.int64], y: npt.NDArray[np.int64]) -> Effect:
-        return proportion.largest_of([rare(int(a), int(b), n, n) for a, b in zip(x, y, strict=True)])
+        return several.largest_of([rare(int(a), int(b), n, n) for a, b in zip(x, y, strict=True)])
 
     effects = (largest(x, y) for x, y in zip(before, after, strict=True))
     check_size("largest of five factors, all at the limit", n, decisions(effects, limit, by_bounds=True))

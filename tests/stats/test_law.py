@@ -8,7 +8,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_readmit.stats import conjunction, divergence, ks, proportion, shift, variation, wasserstein
+from pytest_readmit.stats import (
+    conjunction,
+    divergence,
+    ks,
+    proportion,
+    several,
+    shift,
+    variation,
+    wasserstein,
+)
 from pytest_readmit.stats.distribution import Distribution
 from pytest_readmit.stats.effect import Effect, Undefined
 from pytest_readmit.stats.proportion import Proportion
@@ -125,7 +134,7 @@ def test_the_largest_of_several_obeys_the_law(
     pairs: list[tuple[Proportion, Proportion]], alpha: float, limit: float
 ) -> None:
     effects = [proportion.risk_difference(*pair) for pair in pairs]
-    largest = proportion.largest_of(effects)
+    largest = several.largest_of(effects)
     assert largest.estimate == max(effect.estimate for effect in effects)
     check_law(largest, alpha, limit)
 

@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_readmit.stats import cluster, conjunction, multiplicity, proportion
+from pytest_readmit.stats import cluster, conjunction, multiplicity, proportion, several
 from pytest_readmit.stats.distribution import Distribution
 from pytest_readmit.stats.effect import Undefined
 from pytest_readmit.stats.proportion import Proportion
@@ -85,7 +85,7 @@ def test_an_excess_trusts_a_forecast_of_rare_levels_less_than_a_count() -> None:
 
 def test_the_largest_of_several_names_which_and_pays_for_looking() -> None:
     effects = [proportion.risk_difference(Proportion(5, 1000), Proportion(k, 1000)) for k in (5, 60, 9)]
-    largest = proportion.largest_of(effects)
+    largest = several.largest_of(effects)
     assert largest.details["largest"] == 1
     assert largest.bounds
     assert effects[1].bounds
@@ -94,7 +94,7 @@ def test_the_largest_of_several_names_which_and_pays_for_looking() -> None:
     assert largest.projected
     assert largest.projected(0.05, 1000) == pytest.approx(largest.bounds(0.05))
     with pytest.raises(Undefined):
-        proportion.largest_of([])
+        several.largest_of([])
 
 
 def test_one_row_a_patient_has_no_design_effect() -> None:

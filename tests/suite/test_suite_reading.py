@@ -233,8 +233,8 @@ def test_on_may_name_a_dataset_that_the_run_brings(read):
 
 SOURCES = {
     "{pth: a}": "s.yml:1:18: data.current: unknown source 'pth', did you mean 'path'?",
-    "{}": "s.yml:1:17: data.current: names no source; give one of path, demo, sql, dvc, git, mlflow",
-    "{where: a}": "s.yml:1:17: data.current: names no source; give one of path, demo, sql, dvc, git, mlflow",
+    "{}": "s.yml:1:17: data.current: names no source; give one of path, demo, sql, dvc, git, mlflow, profile",
+    "{where: a}": "s.yml:1:17: data.current: names no source; give one of path, demo, sql, dvc, git, mlflow, profile",
     "{path: a, demo: b}": "s.yml:1:27: data.current: `path` and `demo` in one source; keep one",
     "[a]": "s.yml:1:17: data.current: a source is a path or a mapping such as {demo: current}, not a list",
     "": "s.yml:1:17: data.current: `path` must be a path or a mapping such as {demo: current}, not nothing",
@@ -268,7 +268,9 @@ SOURCES = {
         "s.yml:1:26: data.current: unknown key 'connect'; known: git, rev, repo, where, read, rename, matured"
     ),
     "{git: a, dvc: b}": "s.yml:1:26: data.current: `git` and `dvc` in one source; keep one",
-    "{profile: a}": "s.yml:1:18: data.current: the `profile` source is not available in this version",
+    "{profile: a}": (
+        "s.yml:1:18: data.current: a profile can only be the reference: this dataset needs rows"
+    ),
     "{score: a}": "s.yml:1:18: data.current: the `score` source is not available in this version",
 }
 
@@ -321,7 +323,7 @@ def test_a_source_on_the_command_line_is_a_path_unless_it_begins_with_a_kind(tex
     [
         ("", "the source is empty"),
         ("demo:", "nothing after 'demo:'"),
-        ("profile:base.json", "the `profile` source is not available in this version"),
+        ("score:risk", "the `score` source is not available in this version"),
         ("dvc:data.csv@", "give dvc:PATH@REV"),
     ],
 )

@@ -97,6 +97,7 @@ def test_a_run_holds_everything_that_a_reviewer_asks_for(
         "train_profile.html",
         "test_profile.html",
         "evaluation.html",
+        "baseline.json",
         "roc_curve.json",
         "precision_recall_curve.svg",
         "calibration.json",
@@ -108,10 +109,28 @@ def test_a_run_holds_everything_that_a_reviewer_asks_for(
     assert set(json.loads(logged["feature_importance.json"])["features"][:2]) == {"age", "los"}
     assert "shap_summary.json" not in logged
     for name, text in logged.items():
-        for never in (RARE, str(OUTLIER), "subject_id", ">70000"):
+        for never in (RARE, str(OUTLIER), ">70000"):
             assert never not in text, name
+        # A baseline names the columns that it leaves out, and why.
+        assert ("subject_id" in text) == (name == "baseline.json"), name
     assert said[0] == "track: train, 1,500 rows"
     assert os.listdir(store.cwd) == []
+
+
+def test_a_gate_compares_with_the_baseline_of_a_run_and_needs_no_training_data(
+    log: Log, store: SimpleNamespace
+) -> None:
+    run_id = log()
+    suite = store.cwd.parent / "gate.yml"
+    suite.write_text(
+        f"mlflow: {{tracking_uri: '{store.uri}'}}\n"
+        f"data: {{reference: {{profile: 'runs:/{run_id}/baseline.json'}}}}\n"
+        "columns: {target: readmitted, positive_label: 'yes', patient: subject_id}\n"
+        "checks: [schema, {target_drift: {max: 0.2}}, {data_drift: {columns: [sex, los]}}]\n"
+    )
+    found = run_suite(suite, data={"current": cohort(seed=3)})
+    assert {case.verdict for case in found.findings} == {"pass"}, [case.message for case in found.findings]
+    assert found.record["provenance"]["datasets"]["reference"]["source"] == f"runs:/{run_id}/baseline.json"
 
 
 def test_a_gate_scores_the_registered_model_without_further_trust(log: Log, store: SimpleNamespace) -> None:

@@ -1,0 +1,1 @@
+"""Saving a dataset's distributions without its rows."""
