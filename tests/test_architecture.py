@@ -55,6 +55,10 @@ TABLE = {
         inside="mlflow pandas shap sklearn skops threadpoolctl",
     ),
     "api": Room("cases settings run claim errors registry record provenance report", inside="pandas"),
+    "calibrate": Room(
+        "cases settings run claim rule data models stats privacy errors",
+        on_load="numpy",
+    ),
     "collect": Room("cases settings names run claim rule errors privacy", on_load="pytest"),
     "terminal": Room("record"),
     "builds": Room("report"),
