@@ -59,6 +59,7 @@ TABLE = {
         "cases settings run claim rule data models stats privacy errors",
         on_load="numpy",
     ),
+    "start": Room("errors data stats suite", on_load="numpy"),
     "collect": Room("cases settings names run claim rule errors privacy", on_load="pytest"),
     "terminal": Room("record"),
     "builds": Room("report"),
