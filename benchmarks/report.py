@@ -1,9 +1,10 @@
 """
 The report of 100 gates and of 5,000: its size, and the seconds that it adds to a run.
 
-Usage: python benchmarks/report.py [--repeats N] [--evidently PYTHON]
+Usage: python benchmarks/report.py [--repeats N] [--peer NAME=PYTHON ...]
 Whole processes in turn, so that a busy minute hits all alike: the gates with their record, the same with the
-report, and, where PYTHON is an interpreter that has it, Evidently's drift report on the same two tables.
+report, and, where PYTHON is an interpreter that has it, the drift check of evidently, deepchecks or
+great_expectations on the same two tables, without and with its HTML.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from measure import Series, interleave, verdict
+from report_peers import SCRIPTS, runs
 
 TARGET_KB, TARGET_SECONDS = 300.0, 1.0
 ROWS, NUMBERS, CATEGORIES = 5_000, 80, 20
@@ -34,16 +36,6 @@ with open(sys.argv[1], encoding="utf-8") as file:
 start = time.perf_counter()
 page = render(record)
 print(json.dumps([len(record["cases"]), time.perf_counter() - start, len(page.encode())]))
-"""
-PEER = """
-import sys
-import pandas as pd
-from evidently import Report
-from evidently.presets import DataDriftPreset
-reference, current = (pd.read_csv(path) for path in sys.argv[1:3])
-report = Report([DataDriftPreset()]).run(current, reference)
-if len(sys.argv) > 3:
-    report.save_html(sys.argv[3])
 """
 
 
@@ -75,11 +67,6 @@ def gates(name: str, suite: str, folder: Path, *more: str) -> Series:
     return Series(name, command, folder, codes=(1,))
 
 
-def peer(name: str, python: str, folder: Path, *more: str) -> Series:
-    """Return the runs of Evidently's drift preset on the same tables."""
-    return Series(name, [python, "-c", PEER, "reference.csv", "current.csv", *more], folder)
-
-
 def added(plain: Series, drawn: Series) -> float:
     """Print and return the seconds that a report adds to a run."""
     seconds, ratio = drawn.wall - plain.wall, drawn.wall / plain.wall
@@ -98,32 +85,39 @@ def rendered(suite: str, folder: Path) -> tuple[int, float, int]:
     return cases, seconds, size
 
 
+def named(text: str) -> tuple[str, str]:
+    """Return a peer and its interpreter."""
+    name, _, python = text.partition("=")
+    if name not in SCRIPTS or not python:
+        raise argparse.ArgumentTypeError(f"write NAME=PYTHON, NAME one of {', '.join(SCRIPTS)}")
+    return name, python
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--evidently", metavar="PYTHON", help="an interpreter that has evidently")
+    parser.add_argument(
+        "--peer", action="append", default=[], type=named, metavar="NAME=PYTHON",
+        help=f"an interpreter that has one of {', '.join(SCRIPTS)}",
+    )  # fmt: skip
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder)
         plain = gates("100 gates", "100", folder)
         drawn = gates("100 gates and report", "100", folder, "--readmit-report=100.html")
-        series = [plain, drawn]
-        if options.evidently:
-            series += [
-                peer("evidently", options.evidently, folder),
-                peer("evidently and report", options.evidently, folder, "evidently.html"),
-            ]
+        peers = {name: runs(name, python, folder) for name, python in options.peer}
+        series = [plain, drawn, *(one for pair in peers.values() for one in pair)]
         interleave(series, options.repeats)
         print(f"2 x {ROWS:,} rows x {NUMBERS + CATEGORIES} columns")
         for one in series:
             print(one.line())
         seconds = added(plain, drawn)
         size = (folder / "100.html").stat().st_size
-        if options.evidently:
-            added(series[2], series[3])
-            peers = (folder / "evidently.html").stat().st_size
-            print(f"evidently's page: {peers / 1e3:,.0f} KB, {peers / size:.0f} times ours")
+        for peer, pair in peers.items():
+            added(*pair)
+            theirs = (folder / f"{peer}.html").stat().st_size
+            print(f"{peer}'s page: {theirs / 1e3:,.0f} KB, {theirs / size:.1f} times ours")
         rendered("100", folder)
         gates("5,000 gates", "5000", folder).once()
         rendered("5000", folder)

@@ -27,9 +27,11 @@ def of_problems(problems: Sequence[str], root: Path) -> list[str]:
     return github.of_problems(problems, root=root, workspace=_workspace(root))
 
 
-def append_summary(made: Mapping[str, Any]) -> str:
+def append_summary(made: Mapping[str, Any], root: Path) -> str:
     """Append the Markdown of a record to the job summary, if there is one; return why it could not be."""
-    return _append(lambda github, path: github.append_summary(path, made))
+    return _append(
+        lambda github, path: github.append_summary(path, made, root=root, workspace=_workspace(root))
+    )
 
 
 def properties(made: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -34,7 +34,9 @@ def last_line(made: Mapping[str, Any]) -> str:
     cases = made["cases"]
     words = [_cause(case) for case in cases if case["outcome"] == "failed"]
     by = [f"by {cause} ({words.count(cause)})" for cause in CAUSES if cause in words]
-    counts = ", ".join(f"{made['counts'][name]} {UNDECIDED.get(name, name)}" for name in record.VERDICTS)
+    silent = sum(_silent(case) for case in cases)
+    told = {**UNDECIDED, "pass": f"pass, {silent} of them without a limit"} if silent else UNDECIDED
+    counts = ", ".join(f"{made['counts'][name]} {told.get(name, name)}" for name in record.VERDICTS)
     left = made["planned"] - len(cases)
     tail = f" ({counts}; {left} of {made['planned']} not run)" if left else f" ({counts})"
     if words:
@@ -44,7 +46,9 @@ def last_line(made: Mapping[str, Any]) -> str:
     if made["blocked"]:
         return f"blocked by error: the run did not finish{tail}"
     if made["certified"]:
-        return f"pass, every gate certified{tail}"
+        if silent == len(cases):
+            return f"nothing proven: no gate has a limit{tail}"
+        return f"pass, every gate{' with a limit' if silent else ''} certified{tail}"
     return f"{'nothing blocks' if made['complete'] else 'nothing blocks, incomplete'}{tail}"
 
 
@@ -105,6 +109,11 @@ def _rows_of(dataset: Mapping[str, Any]) -> tuple[Any, ...] | None:
     if dataset.get("sha256") is None:
         return None
     return dataset["sha256"], *(dataset["flow"].get(step) for step in ("read", "where", "matured"))
+
+
+def _silent(case: Case) -> bool:
+    """Whether a case passes for want of a limit."""
+    return case["verdict"] == "pass" and case["limit"] is None and case["decide_by"] != "p_value"
 
 
 def _cause(case: Case) -> str:

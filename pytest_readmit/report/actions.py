@@ -1,6 +1,12 @@
 """What a gate that blocks asks of its reader: in plain words, what is wrong and what to do."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_readmit.report.changes import INPUTS, RELATION
+
+if TYPE_CHECKING:
+    from pytest_readmit.report.gates import Gate
 
 
 class Advice(NamedTuple):
@@ -14,8 +20,7 @@ _FAILS = {
     "data_drift": Advice(
         "The distribution moved further than its limit",
         "Find out why: other patients, a new form, device or code, or an error on the way here. Mend an"
-        " error at its source. If the change is real, test the model on recent outcomes before the limit"
-        " is moved.",
+        " error at its source. If the change is real, test the model on recent outcomes.",
     ),
     "drift_share": Advice(
         "More features moved than the limit allows",
@@ -115,8 +120,7 @@ _OTHERS = {
     ),
     "inconclusive": Advice(
         "These data cannot tell",
-        "Collect the rows that the gate names, or set a limit that these data can certify and say why"
-        " with `because`.",
+        "Collect as many rows as the gate names and run again. Where it names none, it says why.",
     ),
     "pass": Advice(
         "Within the limit, but with a warning",
@@ -125,8 +129,8 @@ _OTHERS = {
     ),
 }
 IF_MEANT = (
-    "If a change is meant, move the limit and say why with `because`, or let a named person waive the"
-    " gate until a date."
+    "If a change is meant, let a named person waive the gate until a date. A limit that is changed after"
+    " the data were seen needs the approver, a reason (`because`) and fresh data."
 )
 
 
@@ -135,9 +139,37 @@ def meaning(check: str, verdict: str) -> str:
     return _known(check, verdict).meaning
 
 
-def action(check: str, verdict: str) -> str:
-    """Return what to do about it, one to three sentences."""
-    return _known(check, verdict).action
+def action(check: str, verdict: str, gates: "Sequence[Gate]" = ()) -> str:
+    """
+    Return what to do about it, one to three sentences.
+
+    Args:
+        check: The check.
+        verdict: The verdict of its gates.
+        gates: All gates of the run; some may have measured what a change is due to.
+    """
+    measured = _measured(gates) if check == "concept_drift" and verdict == "fail" else ""
+    return measured or _known(check, verdict).action
+
+
+def _measured(gates: "Sequence[Gate]") -> str:
+    """Return what to do about a change whose cause was measured, "" where it was not."""
+    known = [(one, one.split) for one in gates if one.split is not None]
+    changed = [(one, due) for one, due in known if due.cause == RELATION]
+    if changed:
+        little = ", and the inputs barely matter" if all(due.mostly for _, due in changed) else ""
+        sizes = "; ".join(f"{one.spoken} {one.size}" for one, _ in changed)
+        return (
+            f"The relation of inputs and outcome changed{little}: {sizes}. Retrain on recent outcomes and"
+            " validate on others."
+        )
+    if known and all(due.cause == INPUTS for _, due in known):
+        sizes = "; ".join(f"{one.spoken} {one.size}" for one, _ in known)
+        return (
+            f"Only the inputs moved, their relation to the outcome did not: {sizes}. Find out why they moved,"
+            " mend errors at their source, and retrain only if the change is real."
+        )
+    return ""
 
 
 def _known(check: str, verdict: str) -> Advice:

@@ -37,7 +37,9 @@ GROUPS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "undecided": lambda case: (
         case.get("outcome") == "passed" and case.get("verdict") == "inconclusive" and not case.get("warned")
     ),
-    "waivers_not_needed": lambda case: bool(case.get("waiver")) and case.get("verdict") == "pass",
+    "waivers_not_needed": lambda case: (
+        bool(case.get("waiver")) and case.get("verdict") == "pass" and case.get("warned") is not True
+    ),
 }
 
 

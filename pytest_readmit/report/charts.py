@@ -26,6 +26,9 @@ class Standing:
         direction: ``at_most``, ``at_least`` or ``within``.
         judged_by_estimate: Bounds are drawn for information only.
         p_rule: The p-value and its threshold, where these decide.
+        unit: What is written behind every figure; they are given in this unit.
+        chance: The estimate that chance alone gives.
+        quantity: What the axis shows, where the figures are changes.
     """
 
     estimate: float
@@ -35,6 +38,13 @@ class Standing:
     direction: str
     judged_by_estimate: bool = False
     p_rule: tuple[float, float] | None = None
+    unit: str = ""
+    chance: float = 0.0
+    quantity: str = ""
+
+    def told(self, value: float) -> str:
+        """Return one of these figures as text."""
+        return figure(value) + self.unit
 
     @property
     def counted(self) -> bool:
@@ -61,18 +71,37 @@ def against_limit(standing: Standing, *, title: str, description: str) -> Markup
     low, high = standing.edges
     shown = [standing.estimate, *(standing.interval or ())]
     shown += [value for value in (standing.fail_bound, low, high) if value is not None]
-    if standing.direction == "at_most" and min(shown) >= 0:
+    if standing.direction == "at_most" and _zero_is_near(shown):
         shown.append(0.0)
     if standing.counted:
         shown.append(1.0)
-    scale = scale_over(shown)
+    scale = scale_over(shown, whole=True)
+    told = standing.told(standing.estimate)
     texts = [
-        *limit_names(scale, low, high),
-        words(scale(standing.estimate), BAR - 11, figure(standing.estimate), "est", inherit="middle"),
+        *limit_names(scale, low, high, unit=standing.unit),
+        words(_beside(scale, standing, told), BAR - 11, told, "est", inherit="middle"),
     ]
     base = axis(scale, FLOOR, about=4, least_step=1.0 if standing.counted else 0.0, texts=texts)
     parts = [*_forbidden(scale, low, high), *_measured(scale, standing), *base]
-    return drawing(parts, height=HEIGHT, title=title, description=description)
+    if standing.quantity:
+        parts.append(words(WIDTH / 2, HEIGHT + 9, standing.quantity, "m"))
+    return drawing(
+        parts, height=HEIGHT + (13 if standing.quantity else 0), title=title, description=description
+    )
+
+
+def _zero_is_near(shown: Sequence[float]) -> bool:
+    """Whether zero can stand on the axis without pressing what is measured into a corner."""
+    return 0 <= min(shown) <= 0.6 * max(shown)
+
+
+def _beside(scale: Scale, standing: Standing, told: str) -> float:
+    """Return the middle of the estimate's figure: above its dot, yet clear of the line of a limit."""
+    place, half = scale(standing.estimate), 3.6 * len(told) + 6
+    for edge in standing.edges:
+        if edge is not None and abs(place - scale(edge)) < half:
+            place = scale(edge) + (half if standing.estimate >= edge else -half)
+    return place
 
 
 def _forbidden(scale: Scale, low: float | None, high: float | None) -> list[Markup]:
@@ -82,13 +111,14 @@ def _forbidden(scale: Scale, low: float | None, high: float | None) -> list[Mark
     return [*areas, *(line(x, TOP - 3, x, FLOOR, "lim") for x in edges)]
 
 
-def limit_names(scale: Scale, low: float | None, high: float | None) -> list[Markup]:
+def limit_names(scale: Scale, low: float | None, high: float | None, *, unit: str = "") -> list[Markup]:
     """Return the limits in words above their lines, for a group whose text is centred."""
-    if low is not None and high is not None and scale(high) - scale(low) < 90:
-        middle = (scale(low) + scale(high)) / 2
-        return [words(middle, 11, f"limits {figure(low)} and {figure(high)}", "limt", inherit="middle")]
+    if low is not None and high is not None and scale(high) - scale(low) < 90 + 12 * len(unit):
+        middle = round((scale(low) + scale(high)) / 2)
+        said = f"limits {figure(low)} and {figure(high)}{unit}"
+        return [words(middle, 11, said, "limt", inherit="middle")]
     return [
-        words(scale(value), 11, f"limit {figure(value)}", "limt", inherit="middle")
+        words(scale(value), 11, f"limit {figure(value)}{unit}", "limt", inherit="middle")
         for value in (low, high)
         if value is not None
     ]
@@ -101,7 +131,7 @@ def _measured(scale: Scale, standing: Standing) -> list[Markup]:
         parts.append(box(scale(lower), BAR - 4, scale(upper), BAR + 4, "ci" + _faint(standing)))
         if standing.fail_bound is not None:
             end = scale(standing.fail_bound)
-            path = f"M{round(end, 1):g} {BAR - 7}v14m0-7H{round(scale(standing.estimate), 1):g}"
+            path = f"M{end:g} {BAR - 7}v14m0-7H{scale(standing.estimate):g}"
             parts.append(element("path", d=path, klass="fb"))
     parts.append(element("circle", cx=scale(standing.estimate), cy=BAR, r=5, klass="dot"))
     return parts
@@ -117,7 +147,8 @@ def against_threshold(p_value: float, threshold: float, *, title: str, descripti
     low = math.floor(min(math.log10(held), math.log10(max(threshold, SMALLEST_P)), -2))
     scale = Scale(low - 0.15 * -low / 4, 0.0)
     edge, x = scale(math.log10(max(threshold, SMALLEST_P))), scale(math.log10(held))
-    shown = f"= {p_figure(p_value)}" if p_value >= SMALLEST_P else f"< 1e{MINUS}12"
+    shown = p_figure(p_value, threshold)
+    shown = shown if shown.startswith("<") else f"= {shown}"
     parts = [
         box(scale.start, TOP, edge, FLOOR, "no"),
         line(edge, TOP - 3, edge, FLOOR, "lim"),

@@ -47,6 +47,8 @@ def of_case(case: Mapping[str, Any], spoken: str) -> Picture | None:
         parts.append(words(scale(value), place - 9, figure(value), "est"))
     parts += axis(scale, FLOOR)
     metric = name(case.get("subject"), most=40).removeprefix("guard:")
+    if case.get("check") == "fairness" or metric.startswith("fairness:"):
+        metric = f"largest gap between groups ({metric.removeprefix('fairness:')})"
     parts.append(words((scale.start + scale.stop) / 2, FLOOR + 32, metric))
     said = f"Champion {figure(old)}, challenger {figure(new)}, difference {figure(new - old)}"
     if bounds:

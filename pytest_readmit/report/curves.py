@@ -1,7 +1,7 @@
 """Curves with their bands: ROC, precision-recall, and calibration with the rows of each bin below it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -56,13 +56,23 @@ class _Curve:
         return max([*self.x, *self.y, *self.upper])
 
 
-def of_details(details: Mapping[str, Any], spoken: str) -> tuple[list[Picture], bool]:
+def of_details(
+    details: Mapping[str, Any],
+    spoken: str,
+    *,
+    entry: str,
+    segment: str = "",
+    bins: Table | None = None,
+) -> tuple[list[Picture], bool]:
     """
     Return a picture for each kind of curve in ``details.curves``, and whether all of them could be drawn.
 
     Args:
         details: Of a case; ``calibration_curve`` stands in for a calibration curve where there is none.
         spoken: Entry and subject, for titles.
+        entry: Its entry alone: what its subjects have in common is titled by entry and segment.
+        segment: The part of the rows; "" for all.
+        bins: The table of a case whose check writes its own calibration curve: the same figures.
     """
     told = [mapping(one) for one in items(details.get("curves"))]
     single = mapping(details.get("calibration_curve"))
@@ -77,9 +87,10 @@ def of_details(details: Mapping[str, Any], spoken: str) -> tuple[list[Picture], 
         own = [curve for found, curve in read if found == kind and curve is not None]
         if own:
             rows = kind == "calibration"
-            # A check that writes its own curve writes it as the table of the gate too.
-            tabled = rows and bool(single) and details.get("table") is not None
-            pictures.append(_picture(about, own[-MOST_CURVES:], spoken, rows=rows, tabled=tabled))
+            common = rows and bool(single)
+            title = f"{entry} {segment}".strip() if common else spoken
+            drawn = _picture(about, own[-MOST_CURVES:], title, rows=rows, table=bins if common else None)
+            pictures.append(replace(drawn, note=f"{segment}: {drawn.note}") if common and segment else drawn)
     nothing = details.get("curves") is not None and not told
     return pictures, not nothing and len(known) == len(told) and all(curve for _, curve in read)
 
@@ -109,7 +120,9 @@ def _shares(values: Any) -> list[float]:
     return known if len(known) == len(found) else []
 
 
-def _picture(kind: _Kind, curves: Sequence[_Curve], spoken: str, *, rows: bool, tabled: bool) -> Picture:
+def _picture(
+    kind: _Kind, curves: Sequence[_Curve], spoken: str, *, rows: bool, table: Table | None
+) -> Picture:
     most = 1.0
     if rows:
         # Risks are mostly low: on an axis up to 1 the curve would be a dot in a corner.
@@ -130,7 +143,7 @@ def _picture(kind: _Kind, curves: Sequence[_Curve], spoken: str, *, rows: bool, 
     return Picture(
         drawing(parts, height=height, title=f"{spoken}: {kind.title}", description=_said(kind, curves)),
         note=_note(kind, curves),
-        table=None if tabled else _table(kind, curves),
+        table=table or _table(kind, curves),
     )
 
 

@@ -6,15 +6,21 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pytest_readmit.report.picture import LEGEND, Picture, Table
+from pytest_readmit.report.picture import Picture, Table
 from pytest_readmit.report.svg import WIDTH, Scale, axis, drawing, element, line
 from pytest_readmit.report.words import figure, items, name, percent, real
 
 HEIGHT, FLOOR = 142, 122
 MOST_LEVELS = 12
+MOST_STEPS = 16
 MOST_ROWS = 8
 ROW = 26
+# Drawn once, at the head of the page; every picture of both datasets refers to them.
+STEPS_KEY, BARS_KEY = element("use", href="#k-steps"), "#k-bars"
+KEY_HEIGHT = 16
+PERCENT = ("reference, %", "current, %")
 LABEL = 118
+LONGEST = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +109,29 @@ def _tail_words(bins: _Bins, part: slice, where: str) -> str:
     return f"{reference} of reference and {current} of current {where}"
 
 
+def _smoothed(bins: _Bins) -> _Bins:
+    """Put neighbouring bins together, those first whose outlines change least by it, until few are left."""
+    edges, reference, current = list(bins.edges), list(bins.reference), list(bins.current)
+    while len(reference) > MOST_STEPS:
+        found = _Bins(edges, reference, current)
+        heights = [found.density(side) for side in (reference, current)]
+        at = min(range(len(reference) - 1), key=lambda left: _changed(found, heights, left))
+        del edges[at + 1]
+        for side in (reference, current):
+            side[at] += side.pop(at + 1)
+    return _Bins(edges, reference, current)
+
+
+def _changed(bins: _Bins, heights: Sequence[Sequence[float]], left: int) -> float:
+    """Return the area by which two outlines change where a bin is put together with the next."""
+    one, two = bins.width(left), bins.width(left + 1)
+    return sum(abs(side[left] - side[left + 1]) for side in heights) * one * two / (one + two)
+
+
 def _steps(bins: _Bins, title: str) -> Picture:
     drawn, note = _without_tails(bins)
-    scale = Scale(drawn.edges[0], drawn.edges[-1])
+    drawn = _smoothed(drawn)
+    scale = Scale(drawn.edges[0], drawn.edges[-1], whole=True)
     heights = drawn.density(drawn.reference), drawn.density(drawn.current)
     top = max(*heights[0], *heights[1]) or 1.0
     paths = [_outline(scale, drawn.edges, [height / top for height in side]) for side in heights]
@@ -113,23 +139,27 @@ def _steps(bins: _Bins, title: str) -> Picture:
         element("path", d=f"{paths[0]}Z", klass="ref"),
         element("path", d=paths[1], klass="cur"),
         *axis(scale, FLOOR),
-        element("text", "share per unit", x=0, y=9, klass="sm"),
+        STEPS_KEY,
     ]
     svg = drawing(parts, height=HEIGHT, title=title, description=note)
-    return Picture(svg, note, LEGEND, _bin_table(bins))
+    return Picture(svg, note, _bin_table(bins))
 
 
 def _bin_table(bins: _Bins) -> Table:
-    """Return the shares, neighbouring bins put together until the table is short."""
+    """Return the shares from each edge to the next, bins put together until the table is short."""
     size = len(bins.reference)
     step = -(-size // MOST_ROWS)
     rows = []
     for first in range(0, size, step):
         last = min(first + step, size)
-        between = f"{figure(bins.edges[first])} to {figure(bins.edges[last])}"
-        shares = [percent(sum(side[first:last])) for side in (bins.reference, bins.current)]
-        rows.append([between, *shares])
-    return Table(["from, to", *LEGEND], rows)
+        shares = [figure(100 * sum(side[first:last])) for side in (bins.reference, bins.current)]
+        rows.append([figure(bins.edges[first]), *shares])
+    rows[-1][0] += f" to {figure(bins.edges[-1])}"
+    return Table(["from", *PERCENT], rows)
+
+
+def _share(share: float) -> str:
+    return f"{figure(100 * share)}%"
 
 
 def _outline(scale: Scale, edges: Sequence[float], heights: Sequence[float]) -> str:
@@ -165,10 +195,10 @@ def _levels(histogram: Mapping[str, Any], title: str) -> Picture | None:
         )
         ordered = sorted(kept, key=lambda row: -max(row[1], row[2]))
     svg = _paired(
-        ordered, title=title, description=f"Shares of rows by level. {note}".strip(), words_of=percent
+        ordered, title=title, description=f"Shares of rows by level. {note}".strip(), words_of=_share
     )
-    cells = [[row[0], percent(row[1]), percent(row[2])] for row in ordered]
-    return Picture(svg, note, LEGEND, Table(["level", *LEGEND], cells, len(rows) - len(ordered)))
+    cells = [[row[0], *(figure(100 * share) for share in row[1:])] for row in ordered]
+    return Picture(svg, note, Table(["level", *PERCENT], cells, len(rows) - len(ordered)))
 
 
 def _paired(
@@ -186,7 +216,7 @@ def _paired(
     for index, (label, *sides) in enumerate(rows):
         y = index * ROW + 2
         if label:
-            labels.append(element("text", name(label, most=16), x=start - 6, y=y + 14))
+            labels += _label(name(label, most=2 * LONGEST), start - 6, y + 14)
         for value, klass, top in zip(sides, bars, (y + 1, y + 11), strict=True):
             end = round(scale(value))
             bars[klass] += f"M{start:g} {top}H{end}v9H{start:g}z"
@@ -196,11 +226,26 @@ def _paired(
         element("g", *labels, text_anchor="end"),
         element("g", *values, klass="sm"),
         line(scale.start, 0, scale.start, len(rows) * ROW, "ax"),
+        element("use", href=BARS_KEY, x=start, y=len(rows) * ROW),
     ]
-    return drawing(parts, height=len(rows) * ROW + 2, title=title, description=description)
+    return drawing(parts, height=len(rows) * ROW + KEY_HEIGHT, title=title, description=description)
 
 
-def two_values(reference: float, current: float, title: str, *, about: str = "") -> Picture | None:
+def _label(text: str, x: float, y: float) -> list[Markup]:
+    """Return a name in one line or two, broken at a space or underscore where it has one."""
+    if len(text) <= LONGEST:
+        return [element("text", text, x=x, y=y)]
+    breaks = [at + 1 for at, character in enumerate(text[:LONGEST]) if character in " _-/"]
+    at = next((place for place in reversed(breaks) if len(text) - place <= LONGEST), LONGEST)
+    lines = (text[:at].rstrip(), text[at:])
+    return [
+        element("text", each, x=x, y=y + down, klass="sm") for each, down in zip(lines, (-4, 6), strict=True)
+    ]
+
+
+def two_values(
+    reference: float, current: float, title: str, *, about: str = "", shares: bool = False
+) -> Picture | None:
     """
     Return two bars from zero for a figure of each dataset; None where bars would mislead or be nothing.
 
@@ -208,11 +253,12 @@ def two_values(reference: float, current: float, title: str, *, about: str = "")
         reference: The figure of the reference.
         current: The figure of current.
         title: Of the picture.
-        about: What the figures are where they are shares of rows; they are written as percentages then.
+        about: What the figures are, where the page does not say it beside them.
+        shares: Whether they are shares of rows; they are written as percentages then.
     """
     if min(reference, current) < 0 or reference == current == 0:
         return None
-    told = percent if about else figure
+    told = _share if shares else figure
     svg = _paired(
         [("", reference, current)],
         title=title,
@@ -220,4 +266,4 @@ def two_values(reference: float, current: float, title: str, *, about: str = "")
         words_of=told,
         start=8,
     )
-    return Picture(svg, f"({about})" if about else "", LEGEND)
+    return Picture(svg, f"{about[0].upper()}{about[1:]}." if about else "")

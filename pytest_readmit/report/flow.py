@@ -9,7 +9,7 @@ from pytest_readmit.report.words import count, mapping, name, real
 
 STEPS = (
     ("read", "read"),
-    ("where", "left by `where`"),
+    ("where", "kept by where"),
     ("matured", "outcome can be known"),
     ("labelled", "with a label"),
     ("analysed", "with label and score"),
@@ -25,7 +25,7 @@ def of_dataset(dataset: str, facts: Mapping[str, Any]) -> Picture | None:
     What is null would tell a small number of rows.
     """
     flow = mapping(facts.get("flow"))
-    known = [(label.replace("`", ""), real(flow.get(step))) for step, label in STEPS if step in flow]
+    known = [(label, real(flow.get(step))) for step, label in STEPS if step in flow]
     most = max((rows for _, rows in known if rows is not None), default=0.0)
     if most <= 0 or any(rows is not None and rows < 0 for _, rows in known):
         return None
@@ -55,4 +55,7 @@ def of_dataset(dataset: str, facts: Mapping[str, Any]) -> Picture | None:
     title = f"{name(dataset, most=60)}: rows left after each step"
     svg = drawing(parts, height=height, title=title, description=f"{'; '.join(said)}.")
     lost = any(rows is not None and rows < most for _, rows in known)
-    return Picture(svg, "Rows left after each step; hatched: rows that the step left out." if lost else "")
+    note = "Rows left after each step; hatched: rows that the step left out." if lost else ""
+    if "where" in flow and flow.get("where") != flow.get("read"):
+        note += f" The filter is what the suite says under data.{name(dataset, most=60)}.where."
+    return Picture(svg, note)

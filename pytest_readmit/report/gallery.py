@@ -7,10 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pytest_readmit.report import contest, curves, distributions, flow, groups, missing, trend
+from pytest_readmit.report import changes, contest, curves, distributions, flow, groups, missing, plain, trend
 from pytest_readmit.report.charts import Standing
 from pytest_readmit.report.history import Point
-from pytest_readmit.report.picture import Picture
+from pytest_readmit.report.picture import Picture, Table
 from pytest_readmit.report.words import mapping, name, pair, real
 
 # Keys of `details` that a picture shows, so that they are not listed as figures too.
@@ -19,7 +19,9 @@ MOST_SUBJECTS = 4
 UNDRAWN = "The record holds figures for a picture here that cannot be drawn."
 
 
-def of_case(case: Mapping[str, Any], spoken: str, earlier: Sequence[Point] = ()) -> list[Picture]:
+def of_case(
+    case: Mapping[str, Any], spoken: str, earlier: Sequence[Point] = (), *, table: Table | None = None
+) -> list[Picture]:
     """
     Return the pictures of a case, apart from its estimate against its limit.
 
@@ -27,11 +29,12 @@ def of_case(case: Mapping[str, Any], spoken: str, earlier: Sequence[Point] = ())
         case: One case of the record; anything in it may be missing or of the wrong type.
         spoken: Entry and subject, for titles.
         earlier: What earlier records say of the same case, oldest first.
+        table: Its own table, which a picture may take over.
     """
     details = mapping(case.get("details"))
     makers: list[Callable[[], list[Picture]]] = [
         lambda: _compared(case, details, spoken),
-        lambda: _curves(details, spoken),
+        lambda: _curves(case, details, spoken, table),
         lambda: groups.of_details(details, spoken),
         lambda: trend.of_case(case, earlier, spoken),
     ]
@@ -54,6 +57,7 @@ class Brief:
         segment: The part of the rows; "" for all.
         standing: Estimate, bounds and limit where they can be drawn.
         missing: The shares of missing values in reference and current, where it compares these.
+        column: Its column as the suite names it; "" for none.
     """
 
     label: str
@@ -61,6 +65,7 @@ class Brief:
     segment: str
     standing: Standing | None
     missing: tuple[float, float] | None
+    column: str = ""
 
 
 def brief(case: Mapping[str, Any], label: str, standing: Standing | None) -> Brief:
@@ -73,6 +78,7 @@ def brief(case: Mapping[str, Any], label: str, standing: Standing | None) -> Bri
         name(case.get("segment"), most=18),
         standing,
         both if case.get("check") == "missing_drift" else None,
+        name(case.get("subject"), most=60),
     )
 
 
@@ -103,6 +109,8 @@ def _compared(case: Mapping[str, Any], details: Mapping[str, Any], spoken: str) 
     if details.get("histogram") is not None:
         drawn = distributions.overlay(mapping(details.get("histogram")), title)
         return [drawn or Picture(Markup(), UNDRAWN)]
+    if changes.split(case) is not None:
+        return [drawn] if (drawn := changes.picture(case, spoken)) else []
     match = contest.of_case(case, spoken)
     if match is not None:
         return [match]
@@ -110,10 +118,15 @@ def _compared(case: Mapping[str, Any], details: Mapping[str, Any], spoken: str) 
     if reference is None or current is None:
         return []
     about = "share of rows without a value" if case.get("check") == "missing_drift" else ""
-    both = distributions.two_values(reference, current, title, about=about)
+    shares = bool(about or plain.unit(case))
+    both = distributions.two_values(reference, current, title, about=about, shares=shares)
     return [both] if both else []
 
 
-def _curves(details: Mapping[str, Any], spoken: str) -> list[Picture]:
-    drawn, whole = curves.of_details(details, spoken)
+def _curves(
+    case: Mapping[str, Any], details: Mapping[str, Any], spoken: str, table: Table | None
+) -> list[Picture]:
+    entry = name(case.get("entry") or case.get("check"), most=160)
+    segment = name(case.get("segment"), most=160)
+    drawn, whole = curves.of_details(details, spoken, entry=entry, segment=segment, bins=table)
     return drawn if whole else [*drawn, Picture(Markup(), UNDRAWN)]

@@ -1,5 +1,6 @@
 """One case of the record as a reader sees it: its words, its figures, its pictures."""
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +8,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pytest_readmit.report import charts, gallery
+from pytest_readmit.report import changes, charts, gallery, plain
+from pytest_readmit.report.figures import MOST_OTHER, bounds_of, figures, table_of, with_unit
 from pytest_readmit.report.history import Point
 from pytest_readmit.report.picture import Picture, Table
+from pytest_readmit.report.svg import element
 from pytest_readmit.report.words import (
     clean,
     count,
@@ -20,16 +23,15 @@ from pytest_readmit.report.words import (
     name,
     p_figure,
     pair,
-    percent,
     real,
 )
 
 VERDICTS = ("fail", "inconclusive", "pass", "error")
 SHOWN = {"fail": "Fail", "inconclusive": "Undecided", "pass": "Pass", "error": "Error"}
-TOLD_DETAILS = ("notes", "table")
-CHANGE = ("reference", "current", "change", "relative_change")
-MOST_ROWS = 50
-MOST_OTHER = 12
+# A gate without a limit: the record counts it as pass, yet it could not have failed.
+REPORTED = "reported"
+STATES = {"fail": "Fail", "inconclusive": "Undecided", "pass": "Pass", REPORTED: "Reported", "error": "Error"}
+CANNOT_TELL = "cannot tell: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +42,17 @@ class Gate:
     Args:
         anchor: Id of the place on the page, the same for the same case id in every report.
         verdict: One of `VERDICTS`; what is unknown counts as ``error``.
+        plain: What it measures in plain words; "" where its name says it.
+        size: How far it moved or where it stands, in short.
         tags: What the verdict leads to: "blocks", "waived until ...", "warns only".
         census: Decided by a count of every row, so free of chance.
         reports_only: It has no limit that it could break.
+        why: Why an undecided gate cannot tell, where no number of rows would help.
+        split: What a change is due to, where it was measured.
         standing: Estimate, bounds and limit where they can be drawn.
         detailed: Whether pictures and figures are shown; else they are only in the record.
         brief: What a picture of its whole entry takes from it.
+        elsewhere: A picture of it is drawn once for several gates of its entry.
     """
 
     id: str
@@ -60,6 +67,8 @@ class Gate:
     shown: str
     outcome: str
     warned: bool
+    plain: str
+    size: str
     tags: list[str]
     message: str
     because: str | None
@@ -67,12 +76,15 @@ class Gate:
     limit: str
     needed: str
     bounds: str
+    fail_bound: str
     certifiable: str
     rows: str
     waiver: Mapping[str, str]
     decide_by: str
     census: bool
     reports_only: bool
+    why: str
+    split: changes.Split | None
     standing: charts.Standing | None
     detailed: bool
     picture: Markup | None
@@ -81,6 +93,7 @@ class Gate:
     figures: list[tuple[str, str]]
     notes: list[str]
     table: Table | None
+    elsewhere: bool = False
 
     @property
     def blocks(self) -> bool:
@@ -88,10 +101,25 @@ class Gate:
         return self.outcome == "failed"
 
     @property
+    def state(self) -> str:
+        """Its verdict, or `REPORTED` for a pass that no figure could have prevented."""
+        return REPORTED if self.reports_only and self.verdict == "pass" else self.verdict
+
+    @property
+    def word(self) -> str:
+        """Its state as a reader sees it."""
+        return STATES[self.state]
+
+    @property
+    def warns(self) -> bool:
+        """Whether it failed without blocking."""
+        return self.verdict == "fail" and self.outcome == "passed"
+
+    @property
     def measured(self) -> str:
         """What is judged: the estimate, or the p-value where that decides."""
         if self.standing is not None and self.standing.p_rule is not None:
-            return f"p\u00a0{p_figure(self.standing.p_rule[0])}".replace("below ", "<\u00a0")
+            return f"p\u00a0{p_figure(*self.standing.p_rule)}"
         return self.estimate
 
     @property
@@ -100,6 +128,45 @@ class Gate:
         if self.standing is not None and self.standing.p_rule is not None:
             return f"\u2265\u00a0{figure(self.standing.p_rule[1])}"
         return self.limit
+
+    @property
+    def spoken(self) -> str:
+        """Its name among the causes; "" where the cause and its size say all."""
+        return (
+            plain.short(self.plain)
+            or self.label
+            or ("" if self.size and self.entry == self.check else self.entry)
+        )
+
+    @property
+    def covered(self) -> bool:
+        """Whether a waiver covers it: its fail, its doubt, or a warning, which blocks a strict run."""
+        warning = self.verdict == "pass" and self.warned and self.outcome == "passed"
+        return self.outcome == "xfailed" or (bool(self.waiver) and warning)
+
+    @property
+    def picture_again(self) -> Markup | None:
+        """The picture for a second place on a page whose first has it with the id `again`."""
+        drawn = self.picture
+        if drawn is None:
+            return None
+        shown = element("use", href=f"#{self.again}")
+        # The opening tag was written by `drawing` and is Markup already.
+        return Markup(f"{str(drawn).partition('>')[0]}>{shown}</svg>")  # noqa: S704
+
+    @property
+    def picture_named(self) -> Markup | None:
+        """The picture for its first place on a page that shows it twice."""
+        if self.picture is None:
+            return None
+        opening, end, rest = str(self.picture).partition(">")
+        inner = rest.removesuffix("</svg>")
+        return Markup(f'{opening}{end}<g id="{self.again}">{inner}</g></svg>')  # noqa: S704 - as above
+
+    @property
+    def again(self) -> str:
+        """The id of the picture's strokes."""
+        return f"p-{self.anchor}"
 
     @property
     def title(self) -> str:
@@ -123,21 +190,26 @@ def gate(
         detailed: Whether to draw its pictures and to list its figures.
         earlier: What earlier records say of it, oldest first.
     """
+    unit = plain.unit(case)
+    called, due = changes.quantity(case), changes.split(case)
+    case = plain.in_unit(case, unit)
     identity = clean(case.get("id"))
     path = name(identity.split("::")[0])
     verdict = str(case.get("verdict"))
     verdict = verdict if verdict in VERDICTS else "error"
     details = mapping(case.get("details"))
-    standing = _standing(case)
+    standing = _standing(case, unit)
     label = _label(case)
     entry = name(case.get("entry") or case.get("check"), most=160)
-    spoken = f"{entry} {label}".strip()
+    spoken = label or entry
     granted = mapping(case.get("waiver"))
     waived = granted or case.get("outcome") == "xfailed"
     waiver = {key: name(granted.get(key), most=600) for key in ("until", "by", "reason")} if waived else {}
+    table = table_of(mapping(details.get("table"))) if detailed else None
+    pictures = gallery.of_case(case, spoken, earlier, table=table) if detailed else []
     return Gate(
         id=name(identity, most=400),
-        anchor="gate-" + hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:10],
+        anchor=_anchor(identity),
         suite=name(case.get("suite"), most=160),
         path=path,
         place=_place(path, case.get("line")),
@@ -148,31 +220,47 @@ def gate(
         shown=SHOWN[verdict],
         outcome=name(case.get("outcome")),
         warned=case.get("warned") is True,
+        plain=_plain(case),
+        size=_size(case, details, unit, due),
         tags=_tags(case, verdict, waiver, _in_force(granted, as_of)),
-        message=clean(case.get("message"), most=2000 if detailed else 400).strip()
+        message=plain.message(clean(case.get("message"), most=2000 if detailed else 400), unit).strip()
         or "No message was recorded.",
         because=name(case.get("because"), most=1000) or None,
-        estimate=figure(case.get("estimate")),
-        limit=limit(case.get("limit"), case.get("direction")),
+        estimate=f"{called} {with_unit(unit, figure(case.get('estimate')))}".strip()
+        if real(case.get("estimate")) is not None
+        else "",
+        limit=with_unit(unit, changes.allowed(case.get("limit"), case.get("direction"), called)),
         needed=count(case.get("needed_n")),
-        bounds=_bounds(pair(case.get("interval"))),
-        certifiable=limit(case.get("certifiable"), case.get("direction")),
+        bounds=with_unit(unit, bounds_of(pair(case.get("interval")))),
+        fail_bound=with_unit(unit, figure(case.get("fail_bound"))),
+        certifiable=with_unit(unit, limit(case.get("certifiable"), case.get("direction"))),
         rows=count(case.get("n_current")),
         waiver=waiver,
         decide_by=name(case.get("decide_by")),
         census=case.get("decide_by") == "estimate" and case.get("interval") is None,
         reports_only=_reports_only(case),
+        why=_why(case, details, verdict),
+        split=due,
         standing=standing,
         detailed=detailed,
-        picture=_picture(case, standing, spoken) if detailed else None,
+        picture=_picture(case, standing, verdict, spoken) if detailed else None,
         brief=gallery.brief(case, label, standing),
-        pictures=gallery.of_case(case, spoken, earlier) if detailed else [],
-        figures=_figures(case, details) if detailed else [],
-        notes=[clean(note, most=600) for note in items(details.get("notes"))[:MOST_OTHER]]
+        pictures=pictures,
+        figures=figures(case, details, unit) if detailed else [],
+        notes=[
+            clean(note, most=600)
+            for note in items(details.get("notes"))[:MOST_OTHER]
+            if due is None or clean(note) not in clean(case.get("message"))
+        ]
         if detailed
         else [],
-        table=_table(mapping(details.get("table"))) if detailed else None,
+        table=None if any(one.table is table for one in pictures) else table,
     )
+
+
+def _anchor(identity: str) -> str:
+    digest = hashlib.sha256(identity.encode("utf-8", "replace")).digest()
+    return "g" + base64.b32encode(digest[:5]).decode().lower()
 
 
 def _label(case: Mapping[str, Any]) -> str:
@@ -180,13 +268,43 @@ def _label(case: Mapping[str, Any]) -> str:
     return " \u00b7 ".join(part for part in parts if part)
 
 
+def _plain(case: Mapping[str, Any]) -> str:
+    """Return what a case measures in plain words, "" where its subject says it."""
+    found = plain.measure(str(case.get("check")), name(case.get("subject"), most=160))
+    segment = name(case.get("segment"), most=160)
+    return f"{found} \u00b7 {segment}" if found and segment else found
+
+
+def _why(case: Mapping[str, Any], details: Mapping[str, Any], verdict: str) -> str:
+    """Return why an undecided case cannot tell, and the truth where the record has it."""
+    if verdict != "inconclusive" or case.get("needed_n") is not None:
+        return ""
+    reason = name(case.get("message"), most=2000).rpartition(CANNOT_TELL)[2]
+    truth = figure(details.get("truth"))
+    said = clean(reason, most=300) if CANNOT_TELL in name(case.get("message")) else ""
+    return "; ".join(part for part in (said, f"by the labels it is {truth}" if truth else "") if part)
+
+
+def _size(case: Mapping[str, Any], details: Mapping[str, Any], unit: str, due: changes.Split | None) -> str:
+    """Return how far a case is from where it should be: from what to what, or estimate and limit."""
+    if real(case.get("estimate")) is None or case.get("decide_by") == "p_value":
+        return ""
+    if due is not None:
+        return due.size.replace(" at equal inputs", "")
+    alerts = case.get("check") == "prediction_drift"
+    moved = plain.change(details.get("reference"), details.get("current"), "%" if alerts else unit)
+    needed = count(case.get("needed_n"))
+    more = f"; about {needed} rows would decide" if needed and case.get("verdict") == "inconclusive" else ""
+    if moved and not alerts:
+        return moved + more
+    measured, allowed = figure(case.get("estimate")), limit(case.get("limit"), case.get("direction"))
+    told = (f"{measured}{unit}, limit {allowed}{unit}" if allowed else f"{measured}{unit}") + more
+    return f"scores moved by {told}; alerts {moved}" if moved else told
+
+
 def _place(path: str, line: Any) -> str:
     found = real(line)
     return f"{path}:{found:.0f}" if found is not None else path
-
-
-def _bounds(both: tuple[float, float] | None) -> str:
-    return f"{figure(both[0])} to {figure(both[1])}" if both else ""
 
 
 def _in_force(waiver: Mapping[str, Any], as_of: str) -> bool:
@@ -205,14 +323,15 @@ def _tags(case: Mapping[str, Any], verdict: str, waiver: Mapping[str, str], in_f
         tags.append("warns only")
     if case.get("warned") is True and verdict == "pass":
         tags.append("with a warning")
-    if verdict == "pass" and _reports_only(case):
-        tags.append("reports only")
-    return tags + ([_idle(waiver, verdict, in_force)] if waiver else [])
+    warned = case.get("warned") is True
+    if verdict == "pass" and warned and outcome == "passed" and waiver:
+        return [*tags, f"warning covered by a waiver until {waiver['until'] or 'no date'}"]
+    return tags + ([_idle(waiver, verdict, in_force, warned)] if waiver else [])
 
 
-def _idle(waiver: Mapping[str, str], verdict: str, in_force: bool) -> str:
-    """Return why a waiver covers nothing."""
-    if verdict == "pass":
+def _idle(waiver: Mapping[str, str], verdict: str, in_force: bool, warned: bool) -> str:
+    """Return why a waiver covers nothing, or what it covers besides a fail."""
+    if verdict == "pass" and not warned:
         return "waiver not needed"
     if verdict == "error":
         return "a waiver covers no error"
@@ -224,7 +343,7 @@ def _reports_only(case: Mapping[str, Any]) -> bool:
     return case.get("limit") is None and case.get("decide_by") != "p_value"
 
 
-def _standing(case: Mapping[str, Any]) -> charts.Standing | None:
+def _standing(case: Mapping[str, Any], unit: str) -> charts.Standing | None:
     estimate = real(case.get("estimate"))
     if estimate is None:
         return None
@@ -237,93 +356,43 @@ def _standing(case: Mapping[str, Any]) -> charts.Standing | None:
         limit=allowed,
         direction=direction,
         judged_by_estimate=case.get("decide_by") == "estimate",
+        chance=_chance(case, allowed),
+        quantity=_axis_name(case),
         p_rule=pair([case.get("p_value"), case.get("alpha")]) if case.get("decide_by") == "p_value" else None,
+        unit=unit,
     )
 
 
-def _picture(case: Mapping[str, Any], standing: charts.Standing | None, spoken: str) -> Markup | None:
+def _axis_name(case: Mapping[str, Any]) -> str:
+    called = changes.quantity(case)
+    subject = name(case.get("subject") or case.get("entry"), most=60)
+    metric = changes.SHARES.get(str(case.get("check"))) or subject.removeprefix(changes.RELATION_OF)
+    where = " at equal inputs" if subject.startswith(changes.RELATION_OF) else ""
+    return f"{called} of {metric}{where}" if called else ""
+
+
+def _chance(case: Mapping[str, Any], allowed: Any) -> float:
+    """Return the value that chance alone gives, from which a limit above it is measured."""
+    ranks = case.get("check") in ("performance", "estimated_performance") and case.get("subject") == "roc_auc"
+    above = isinstance(allowed, float) and allowed > 0.5
+    return 0.5 if above and (ranks or case.get("check") == "joint_drift") else 0.0
+
+
+def _picture(
+    case: Mapping[str, Any], standing: charts.Standing | None, verdict: str, spoken: str
+) -> Markup | None:
     p_value, threshold = real(case.get("p_value")), real(case.get("alpha"))
     if case.get("decide_by") == "p_value":
         if p_value is None or threshold is None:
             return None
-        said = f"p-value {p_figure(p_value)}, threshold {figure(threshold)}. It says nothing about size."
+        said = f"{SHOWN[verdict]}: p-value {p_figure(p_value)}, threshold {figure(threshold)}."
         return charts.against_threshold(p_value, threshold, title=spoken, description=said)
-    if standing is None:
+    if standing is None or (standing.counted and standing.estimate == 0):
         return None
-    said = f"Estimate {figure(standing.estimate)}"
+    said = f"{SHOWN[verdict]}: {standing.told(standing.estimate)}"
     if standing.interval:
-        said += f", one-sided bounds {figure(standing.interval[0])} and {figure(standing.interval[1])}"
-    if standing.fail_bound is not None:
-        said += f", bound for failing {figure(standing.fail_bound)}"
+        said += f" ({with_unit(standing.unit, bounds_of(standing.interval))})"
     allowed = limit(case.get("limit"), case.get("direction"))
-    said += f", limit {allowed}." if allowed else ", no limit."
+    said += f", limit {with_unit(standing.unit, allowed)}" if allowed else ", no limit"
+    said += f"; {standing.quantity}" if standing.quantity else ""
     return charts.against_limit(standing, title=spoken, description=said)
-
-
-def _figures(case: Mapping[str, Any], details: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return every figure of a case with its name; what is null is left out."""
-    confidence = real(case.get("confidence"))
-    sure = percent(confidence) if confidence is not None else ""
-    bounds = pair(case.get("interval"))
-    by_p = case.get("decide_by") == "p_value"
-    rows = [
-        ("Estimate", figure(case.get("estimate"))),
-        (f"One-sided {sure} bounds".replace("  ", " "), _bounds(bounds)),
-        ("Bound for failing, at \u03b1/m", figure(case.get("fail_bound"))),
-        ("Limit", limit(case.get("limit"), case.get("direction"))),
-        ("p-value" if by_p else "p-value against the limit", p_figure(case.get("p_value"))),
-        ("Threshold for p" if by_p else "\u03b1/m, for failing", figure(case.get("alpha"))),
-        ("m, cases that share \u03b1", count(case.get("m"))),
-        ("Tightest certifiable limit", limit(case.get("certifiable"), case.get("direction"))),
-        ("Rows of current needed", count(case.get("needed_n"))),
-        ("Rows of reference", count(case.get("n_reference"))),
-        ("Rows of current", count(case.get("n_current"))),
-        ("Method", name(case.get("method"), most=80)),
-        ("Decided by", _decided(case)),
-        ("Severity", name(case.get("severity"))),
-        ("In reference", _value(details.get("reference"))),
-        ("In current", _value(details.get("current"))),
-        ("Change", _value(details.get("change"))),
-        ("Relative change", _value(details.get("relative_change"))),
-    ]
-    return [(label, value) for label, value in rows if value] + _other(details)
-
-
-def _decided(case: Mapping[str, Any]) -> str:
-    how = case.get("decide_by")
-    if how == "estimate" and case.get("interval") is None:
-        return "estimate, a count of all rows" if case.get("limit") is not None else "estimate"
-    return {"interval": "interval", "estimate": "estimate alone", "p_value": "p-value"}.get(
-        str(how), name(how)
-    )
-
-
-def _value(value: Any) -> str:
-    """Return a plain figure, text, or short list of them; "" for anything else."""
-    if isinstance(value, str):
-        return name(value, most=160)
-    if isinstance(value, list):
-        return name(
-            ", ".join(_value(item) for item in value[:MOST_OTHER] if not isinstance(item, list)), most=160
-        )
-    return figure(value)
-
-
-def _other(details: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the plain figures that a check added of its own accord."""
-    found = [
-        (name(key, most=60).replace("_", " ").capitalize(), _value(value))
-        for key, value in details.items()
-        if key not in TOLD_DETAILS and key not in gallery.DRAWN and key not in CHANGE
-    ]
-    return [(key, value) for key, value in found if value][:MOST_OTHER]
-
-
-def _table(table: Mapping[str, Any]) -> Table | None:
-    columns = [name(column, most=80) for column in items(table.get("columns"))]
-    rows = [[name(cell, most=200) for cell in items(row)] for row in items(table.get("rows"))]
-    if not columns or not rows:
-        return None
-    width = len(columns)
-    even = [(row + [""] * width)[:width] for row in rows[:MOST_ROWS]]
-    return Table(columns, even, max(0, len(rows) - MOST_ROWS))

@@ -1,15 +1,23 @@
 """What a GitHub Actions build shows of a run: annotations at the lines of the suite, and the job summary."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pytest_readmit.report import markdown
 from pytest_readmit.report.gates import Gate, gate
 from pytest_readmit.report.words import items, mapping, name, real
 
+# What GitHub Actions says of the repository, and the only form in which it becomes part of an address.
+ADDRESS = {
+    "SERVER_URL": r"https?://[\w.-]+(?::\d+)?",
+    "REPOSITORY": r"[\w.-]+/[\w.-]+",
+    "SHA": r"[0-9a-f]{40}(?:[0-9a-f]{24})?",
+}
 MOST_OF_A_KIND = 10
 MOST_BYTES = 1024 * 1024
 LONGEST_TITLE = 200
@@ -87,9 +95,15 @@ def of_problems(problems: Iterable[str], *, root: Path, workspace: Path) -> list
     return [one.command() for one in _first(made)]
 
 
-def append_summary(path: Path, record: Mapping[str, Any]) -> str:
+def append_summary(path: Path, record: Mapping[str, Any], *, root: Path, workspace: Path) -> str:
     """
     Append the Markdown of a record to the job summary, which other steps' tools may have begun.
+
+    Args:
+        path: The job summary.
+        record: The record.
+        root: As for `annotations`.
+        workspace: Likewise.
 
     Returns:
         Why nothing was written, or "".
@@ -97,7 +111,23 @@ def append_summary(path: Path, record: Mapping[str, Any]) -> str:
     Raises:
         OSError: If it cannot be written.
     """
-    return _append(path, lambda room: markdown.render(record, most_bytes=room))
+
+    def address(one: Gate) -> str:
+        return _address(one, root, workspace)
+
+    return _append(path, lambda room: markdown.render(record, most_bytes=room, address=address))
+
+
+def _address(one: Gate, root: Path, workspace: Path) -> str:
+    """Return the web address of a gate's line in the commit that is built; "" where it is not known."""
+    known = [os.environ.get(f"GITHUB_{key}", "") for key in ADDRESS]
+    if not all(re.fullmatch(form, each) for form, each in zip(ADDRESS.values(), known, strict=True)):
+        return ""
+    file, line = _relative(one.path, root, workspace), one.place.removeprefix(f"{one.path}:")
+    if os.path.isabs(file) or file.startswith("..") or not line.isdecimal():
+        return ""
+    server, repository, commit = known
+    return f"{server}/{repository}/blob/{commit}/{quote(file)}#L{line}"
 
 
 def append_problems(path: Path, problems: Sequence[str]) -> str:

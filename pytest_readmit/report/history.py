@@ -79,10 +79,37 @@ def read_history(folder: Path, record: Mapping[str, Any]) -> History:
     Raises:
         ReadmitError: The folder is a file, or cannot be listed.
     """
-    suites = {name(mapping(suite).get("name")) for suite in items(record.get("suites"))}
-    until = _finished(record) or "~"
     damaged: list[str] = []
     tally = dict.fromkeys(("others", "later", "unfinished"), 0)
+    found = _found(folder, record, tally, damaged)
+    wanted = {_text(mapping(case).get("id")) for case in items(record.get("cases"))}
+    points: dict[str, list[Point]] = {}
+    kept = []
+    for one, content in _read(found, damaged):
+        kept.append(one.finished)
+        for identity, told in _points(content, wanted, one.finished):
+            points.setdefault(identity, []).insert(0, told)
+    return History(points, _said(kept, len(found), tally, damaged))
+
+
+def earlier(folder: Path, record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """
+    Yield the records in a folder that `read_history` would use, newest first.
+
+    Raises:
+        ReadmitError: The folder is a file, or cannot be listed.
+    """
+    found = _found(folder, record, dict.fromkeys(("others", "later", "unfinished"), 0), [])
+    for _, content in _read(found, []):
+        yield content
+
+
+def _found(
+    folder: Path, record: Mapping[str, Any], tally: dict[str, int], damaged: list[str]
+) -> list[_Found]:
+    """Return what may be an earlier record of the same suites, newest first; count the others."""
+    suites = {name(mapping(suite).get("name")) for suite in items(record.get("suites"))}
+    until = _finished(record) or "~"
     found: list[_Found] = []
     seen = {record.get("digest")}
     for path in _files(folder):
@@ -99,15 +126,7 @@ def read_history(folder: Path, record: Mapping[str, Any]) -> History:
             tally[kind] += 1
         else:
             found.append(_Found(path, _finished(peeked)))
-    found.sort(key=lambda one: (one.finished, one.path.name), reverse=True)
-    wanted = {_text(mapping(case).get("id")) for case in items(record.get("cases"))}
-    points: dict[str, list[Point]] = {}
-    kept = []
-    for one, content in _read(found, damaged):
-        kept.append(one.finished)
-        for identity, told in _points(content, wanted, one.finished):
-            points.setdefault(identity, []).insert(0, told)
-    return History(points, _said(kept, len(found), tally, damaged))
+    return sorted(found, key=lambda one: (one.finished, one.path.name), reverse=True)
 
 
 def _files(folder: Path) -> list[Path]:

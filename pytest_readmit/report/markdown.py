@@ -1,8 +1,9 @@
 """The record as one page of GitHub's Markdown: a build's job summary, a comment, a wiki page."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_readmit.report.about import about
 from pytest_readmit.report.actions import IF_MEANT, action, meaning
 from pytest_readmit.report.gates import SHOWN, Gate, gate
 from pytest_readmit.report.gfm import code, prose, table
@@ -14,22 +15,35 @@ MOST_BYTES = 1024 * 1024
 ROWS = (100, 30, 10, 3, 0)
 NO_REASON = "default limit, no rationale given"
 
+Place = Callable[[Gate], str]
 
-def render(record: Mapping[str, Any], *, most_bytes: int = MOST_BYTES) -> str:
+
+def render(
+    record: Mapping[str, Any],
+    *,
+    most_bytes: int = MOST_BYTES,
+    address: Callable[[Gate], str] = lambda _: "",
+) -> str:
     """
     Return a record as Markdown; tables are cut at whole rows until it fits, "" if nothing would.
 
     Args:
         record: The record as `json.load` gives it; what is missing or null is left out.
         most_bytes: The most that the page may take as UTF-8.
+        address: The web address of a gate's line, percent-encoded; "" where there is none.
     """
+
+    def place(one: Gate) -> str:
+        found = address(one)
+        return f"[{code(one.place)}]({found})" if found else code(one.place)
+
     cases = [mapping(case) for case in items(record.get("cases"))]
     gates = [
         gate(case, as_of=day, detailed=False) for case, day in zip(cases, _days(record, cases), strict=True)
     ]
     decision = decide(record, gates)
     for rows in ROWS:
-        text = "\n".join(_lines(record, gates, decision, rows)) + "\n"
+        text = "\n".join(_lines(record, gates, decision, rows, place)) + "\n"
         if len(text.encode()) <= most_bytes:
             return text
     return ""
@@ -59,10 +73,17 @@ def _days(record: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> list
     return [as_of.get(name(clean(case.get("id")).partition("::")[0]), "") for case in cases]
 
 
-def _lines(record: Mapping[str, Any], gates: Sequence[Gate], decision: Decision, rows: int) -> Iterator[str]:
+def _lines(
+    record: Mapping[str, Any], gates: Sequence[Gate], decision: Decision, rows: int, place: Place
+) -> Iterator[str]:
     yield f"## readmit: {decision.stamp}"
     yield ""
-    yield " ".join([f"**{decision.sentence}**", *decision.meaning])
+    silent = [f"{decision.silent}."] if decision.silent else []
+    yield " ".join([f"**{decision.sentence}**", *decision.meaning, *silent])
+    yield ""
+    yield prose(decision.step)
+    yield ""
+    yield from (f"- {code(label)}: {code(text, most=400)}" for label, text in about(record))
     yield ""
     yield from table(
         [count.shown for count in decision.counts],
@@ -71,10 +92,10 @@ def _lines(record: Mapping[str, Any], gates: Sequence[Gate], decision: Decision,
     for alert in _alerts(record, gates):
         yield ""
         yield f"> **Note:** {alert}"
-    yield from _waivers(gates, rows)
-    yield from _blocking(gates, rows)
-    yield from _open(gates, rows)
-    yield from _entries(gates, rows)
+    yield from _waivers(gates, rows, place)
+    yield from _blocking(gates, rows, place)
+    yield from _open(gates, rows, place)
+    yield from _entries(gates, rows, place)
     yield from _sources(record, decision, rows)
 
 
@@ -85,9 +106,9 @@ def _alerts(record: Mapping[str, Any], gates: Sequence[Gate]) -> list[str]:
     return said
 
 
-def _waivers(gates: Sequence[Gate], rows: int) -> Iterator[str]:
-    waived = [one for one in gates if one.outcome == "xfailed"]
-    idle = [one for one in gates if one.waiver and one.outcome != "xfailed"]
+def _waivers(gates: Sequence[Gate], rows: int, place: Place) -> Iterator[str]:
+    waived = [one for one in gates if one.covered]
+    idle = [one for one in gates if one.waiver and not one.covered]
     yield from _section(
         "Waived",
         ["Gate", "Verdict", "By", "Until", "Reason", "Line"],
@@ -98,7 +119,7 @@ def _waivers(gates: Sequence[Gate], rows: int) -> Iterator[str]:
             code(one.waiver.get("by")),
             code(one.waiver.get("until")),
             prose(one.waiver.get("reason")),
-            code(one.place),
+            place(one),
         ],
         rows,
     )
@@ -112,13 +133,13 @@ def _waivers(gates: Sequence[Gate], rows: int) -> Iterator[str]:
             prose(one.tags[-1] if one.tags else ""),
             code(one.waiver.get("by")),
             code(one.waiver.get("until")),
-            code(one.place),
+            place(one),
         ],
         rows,
     )
 
 
-def _blocking(gates: Sequence[Gate], rows: int) -> Iterator[str]:
+def _blocking(gates: Sequence[Gate], rows: int, place: Place) -> Iterator[str]:
     blocking = [one for one in gates if one.blocks]
     yield from _section(
         "What blocks",
@@ -131,7 +152,7 @@ def _blocking(gates: Sequence[Gate], rows: int) -> Iterator[str]:
             one.estimate or DASH,
             one.limit or DASH,
             (prose(one.because) if one.because else NO_REASON) if one.limit else DASH,
-            code(one.place),
+            place(one),
         ],
         rows,
     )
@@ -142,18 +163,18 @@ def _blocking(gates: Sequence[Gate], rows: int) -> Iterator[str]:
         yield ""
     for check, verdict in list(asked)[: max(rows, 1)]:
         which = f" of {code(check)}" if check else ""
-        yield f"- **{SHOWN[verdict]}**{which}: {meaning(check, verdict)}. {action(check, verdict)}"
+        yield f"- **{SHOWN[verdict]}**{which}: {meaning(check, verdict)}. {action(check, verdict, gates)}"
     if any(verdict == "fail" for _, verdict in asked):
         yield f"- {IF_MEANT}"
 
 
-def _open(gates: Sequence[Gate], rows: int) -> Iterator[str]:
+def _open(gates: Sequence[Gate], rows: int, place: Place) -> Iterator[str]:
     passed = [one for one in gates if one.outcome == "passed"]
     yield from _section(
         "Warnings",
         ["Gate", "Verdict", "What was found", "Line"],
         [one for one in passed if one.verdict == "fail" or (one.warned and one.verdict == "pass")],
-        lambda one: [_gate(one), one.shown, prose(one.message), code(one.place)],
+        lambda one: [_gate(one), one.shown, prose(one.message), place(one)],
         rows,
     )
     yield from _section(
@@ -166,13 +187,13 @@ def _open(gates: Sequence[Gate], rows: int) -> Iterator[str]:
             one.limit or DASH,
             one.certifiable or DASH,
             prose(one.needed) or DASH,
-            code(one.place),
+            place(one),
         ],
         rows,
     )
 
 
-def _entries(gates: Sequence[Gate], rows: int) -> Iterator[str]:
+def _entries(gates: Sequence[Gate], rows: int, place: Place) -> Iterator[str]:
     entries: dict[tuple[str, str], list[Gate]] = {}
     for one in gates:
         entries.setdefault((one.path, one.entry), []).append(one)
@@ -185,7 +206,7 @@ def _entries(gates: Sequence[Gate], rows: int) -> Iterator[str]:
             f"{len(members):,}",
             *(f"{sum(one.verdict == verdict for one in members):,}" for verdict in SHOWN),
             prose(members[0].because) if members[0].because else NO_REASON,
-            code(members[0].place),
+            place(members[0]),
         ],
         rows,
     )

@@ -6,7 +6,7 @@ from pytest_readmit.report.picture import Picture, Table
 from pytest_readmit.report.svg import WIDTH, Scale, axis, drawing, element
 from pytest_readmit.report.words import name, percent, plural
 
-LABEL, ROW, HEAD = 112, 18, 4
+LABEL, ROW, HEAD = 132, 18, 4
 VALUES = 102
 MOST_COLUMNS = 20
 
@@ -31,7 +31,7 @@ def of_columns(columns: Sequence[tuple[str, float, float]], title: str) -> Pictu
         ways += f"M{start:g} {y}H{end:g}"
         before += f"M{start - 4:g} {y - 4}h8v8h-8z"
         now += f"M{end:g} {y}h0"
-        labels.append(element("text", name(column, most=16), x=LABEL - 10, y=y + 4))
+        labels.append(element("text", name(column, most=20), x=LABEL - 10, y=y + 4))
         values.append(
             element("text", f"{percent(reference)} \u2192 {percent(current)}", x=WIDTH - VALUES + 12, y=y + 4)
         )

@@ -1,13 +1,52 @@
 """All gates on one scale: how much of its limit each uses, as strips below each other."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from pytest_readmit.report.charts import SMALLEST_P, Standing
+from pytest_readmit.report.gates import Gate
 from pytest_readmit.report.svg import element
 
 FAR = 1e9
+FARTHEST = 3.0
+MOST = 40
+TENFOLD = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of an overview: a gate, its name there, and where it stands against its limit."""
+
+    gate: Gate
+    label: str
+    strip: Markup | None
+
+
+def nearest(gates: Sequence[Gate], *, wall: str) -> tuple[list[Row], Markup | None, int]:
+    """
+    Return the gates that have a limit, from the farthest beyond it to the farthest within it.
+
+    Returns:
+        The rows, the scale above them, and how many more there are.
+    """
+    near = [(closeness(one.standing), one) for one in gates if one.standing]
+    known = sorted(((at, one) for at, one in near if at is not None), key=lambda pair: -pair[0])
+    if len(known) < 2:
+        return [], None, 0
+    most = min(FARTHEST, max(1.5, 1.08 * known[0][0]))
+    rows = [
+        Row(
+            one,
+            one.label if one.entry == "data_drift" and one.label else one.title,
+            strip(one.standing, most=most, wall=wall),
+        )
+        for _, one in known[:MOST]
+        if one.standing
+    ]
+    return rows, strip_scale(most, wall=wall), len(known) - len(rows)
 
 
 def closeness(standing: Standing) -> float | None:
@@ -33,8 +72,11 @@ def _share(standing: Standing, value: float) -> float | None:
         return min(FAR, abs(value - (low + high) / 2) / half) if half > 0 else None
     if limit is None:
         return None
+    limit, value = limit - standing.chance, value - standing.chance
     if standing.direction == "at_least":
         # "At least 0.7" is "at most 1" of 0.7 over the value; "at least -0.01" is "at most 0.01" of a loss.
+        if standing.chance and value <= 0:
+            return FAR
         return _over(limit, value) if limit > 0 else _over(-value, -limit)
     return _over(value, limit) if limit >= 0 else _over(-limit, -value)
 
@@ -61,20 +103,22 @@ def _ends(standing: Standing) -> tuple[float, float] | None:
     return min(low, high), max(low, high)
 
 
-def strip(standing: Standing, *, most: float) -> Markup | None:
+def strip(standing: Standing, *, most: float, wall: str) -> Markup | None:
     """
     Draw one row of an overview, in shares of the limit from 0 to `most`.
 
     Places are percentages, so the row stretches to any width and its dot stays round. What lies
     beyond `most` becomes an arrow at the end.
+
+    Args:
+        standing: Estimate, bounds and limit.
+        most: The end of the scale.
+        wall: Where `strip_scale` put what lies beyond the limit, which is the same for every row.
     """
     at = closeness(standing)
     if at is None:
         return None
-    parts = [
-        # Its left edge is the limit; the other three lie outside of the picture.
-        element("rect", x=_along(1, most), y=-2, width="99%", height=20, klass="nos"),
-    ]
+    parts = [element("use", href=f"#{wall}")]
     ends = _ends(standing)
     if ends is not None:
         low, high = (min(end, most) for end in ends)
@@ -86,12 +130,18 @@ def strip(standing: Standing, *, most: float) -> Markup | None:
     else:
         arrow = element("path", d="M-9 2 0 8-9 14Z", klass="over")
         parts.append(element("svg", arrow, x="100%", klass="arrow"))
+        if at < FAR:
+            times = f"{at:,.0f}\u00d7" if at >= TENFOLD else f"{at:.2g}\u00d7"
+            parts.append(element("text", times, x="100%", dx=-13, y=12, klass="times"))
     return element("svg", *parts, aria_hidden="true", klass="strip")
 
 
-def strip_scale(most: float) -> Markup:
-    """Return the numbers that stand above a column of strips."""
+def strip_scale(most: float, *, wall: str) -> Markup:
+    """Return the numbers that stand above a column of strips, and the wall that they share."""
+    # Its left edge is the limit; the other three lie outside of the picture.
+    beyond = element("rect", id=wall, x=_along(1, most), y=-2, width="99%", height=20, klass="nos")
     parts = [
+        element("defs", beyond),
         element("text", "0", x=0, y=11),
         element("text", "limit", x=_along(1, most), y=11, text_anchor="middle", klass="limt"),
     ]

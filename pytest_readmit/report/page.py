@@ -12,43 +12,21 @@ from typing import Any
 from markupsafe import Markup
 
 from pytest_readmit.record import STILL_TOLD
-from pytest_readmit.report import actions, charts, gallery, overview
-from pytest_readmit.report.gates import SHOWN, Gate, gate
+from pytest_readmit.report import actions, causes, charts, gallery, overview
+from pytest_readmit.report.about import about
+from pytest_readmit.report.cautions import cautions
+from pytest_readmit.report.gates import STATES, Gate, gate
 from pytest_readmit.report.history import History
 from pytest_readmit.report.picture import Picture
 from pytest_readmit.report.provenance import Provenance, provenance
 from pytest_readmit.report.verdict import Decision, complete, decide, doubts, planned
 from pytest_readmit.report.words import clean, items, mapping, moment, name, plural
 
-FARTHEST = 3.0
 # What bounds the page: a record of thousands of gates must open as fast as one of forty.
 MOST_DETAILED = 200
 MOST_NAMED = 8
-MOST_CARDS = 12
 MOST_LISTED = 100
-MOST_FEATURES = 40
 MOST_REPEATED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of an overview: a gate, its name there, and where it stands against its limit."""
-
-    gate: Gate
-    label: str
-    strip: Markup | None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Gates of one check that block with the same verdict: what that means, and what to do."""
-
-    verdict: str
-    check: str
-    meaning: str
-    action: str
-    gates: list[Gate]
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +63,7 @@ class Suite:
     path: str
     facts: list[tuple[str, str]]
     entries: list[Entry]
-    overview: list[Row]
+    overview: list[overview.Row]
     overview_scale: Markup | None
     overview_left: int
 
@@ -95,17 +73,23 @@ class Page:
     """All that the template shows."""
 
     title: str
+    about: list[tuple[str, str]]
     suites_named: str
     finished: str
     decision: Decision
     share: Markup
     alerts: list[str]
+    cautions: list[str]
     waived: list[Gate]
     idle_waivers: list[Gate]
-    blocking: list[Group]
+    blocking: list[causes.Group]
+    columns: list[tuple[str, int, str]]
+    carded: frozenset[str]
+    keyed: str
+    silent: list[Gate]
     named: int
     if_meant: str
-    warnings: list[Gate]
+    warnings: list[tuple[Gate, str]]
     undecided: list[Gate]
     most: int
     suites: list[Suite]
@@ -146,25 +130,31 @@ def view(record: Mapping[str, Any], history: History | None = None) -> Page:
     """Return what the page of a record shows."""
     gates = _gates(record, history or History())
     decision = decide(record, gates)
-    blocking = _groups(gates)
+    blocking = causes.groups(gates)
     suites = _suites(record, gates)
     named = ", ".join(dict.fromkeys(suite.name for suite in suites)) or "no suite"
     return Page(
         title=f"{decision.stamp}: {named}",
+        about=about(record),
         suites_named=named,
         finished=moment(mapping(record.get("provenance")).get("finished")),
         decision=decision,
         share=charts.proportions(
-            [(one.verdict, one.number) for one in decision.counts],
-            title="; ".join(f"{one.number} {one.shown.lower()}" for one in decision.counts),
+            [(one.verdict, one.number) for one in decision.tally],
+            title="; ".join(f"{one.number} {one.shown.lower()}" for one in decision.tally),
         ),
         alerts=_alerts(record, gates),
-        waived=[one for one in gates if one.outcome == "xfailed"],
-        idle_waivers=[one for one in gates if one.waiver and one.outcome != "xfailed"],
+        cautions=cautions(record, gates),
+        waived=[one for one in gates if one.covered],
+        idle_waivers=[one for one in gates if one.waiver and not one.covered],
         blocking=blocking,
+        columns=causes.columns(gates),
+        carded=frozenset(one.anchor for group in blocking[:MOST_LISTED] for one in group.gates),
+        keyed=next((one.anchor for group in blocking for one in group.gates if _teaches(one)), ""),
+        silent=[one for one in gates if one.reports_only and one.verdict == "pass"],
         named=MOST_NAMED,
         if_meant=actions.IF_MEANT if any(one.verdict == "fail" for one in blocking) else "",
-        warnings=[one for one in gates if _warns(one)],
+        warnings=_warnings(gates),
         undecided=[one for one in gates if one.verdict == "inconclusive" and one.outcome == "passed"],
         most=MOST_LISTED,
         suites=suites,
@@ -207,30 +197,6 @@ def _rank(case: Mapping[str, Any]) -> int:
     return 2
 
 
-def _grouped(gates: Sequence[Gate]) -> dict[tuple[str, str], list[Gate]]:
-    """Return what blocks by verdict, fails first, and fails by check."""
-    found: dict[tuple[str, str], list[Gate]] = {}
-    for verdict in ("fail", "error", "inconclusive", "pass"):
-        for one in gates:
-            if one.blocks and one.verdict == verdict:
-                found.setdefault((verdict, one.check if verdict == "fail" else ""), []).append(one)
-    return found
-
-
-def _groups(gates: Sequence[Gate]) -> list[Group]:
-    return [
-        Group(
-            verdict,
-            check,
-            actions.meaning(check, verdict),
-            actions.action(check, verdict),
-            own[:MOST_CARDS],
-            len(own),
-        )
-        for (verdict, check), own in _grouped(gates).items()
-    ]
-
-
 def _filters(gates: Sequence[Gate]) -> list[tuple[str, str, int]]:
     """Return what the list of gates can be narrowed to: class, word and number of gates."""
     blocking = sum(one.blocks for one in gates)
@@ -238,8 +204,24 @@ def _filters(gates: Sequence[Gate]) -> list[tuple[str, str, int]]:
 
 
 def _counts(gates: Sequence[Gate]) -> list[tuple[str, str, int]]:
-    found = [(verdict, SHOWN[verdict], sum(one.verdict == verdict for one in gates)) for verdict in SHOWN]
+    found = [(state, STATES[state], sum(one.state == state for one in gates)) for state in STATES]
     return [one for one in found if one[2]]
+
+
+def _teaches(one: Gate) -> bool:
+    """Whether its picture has all that a picture of a gate can have."""
+    return bool(one.picture and one.bounds and one.limit and one.fail_bound)
+
+
+def _warnings(gates: Sequence[Gate]) -> list[tuple[Gate, str]]:
+    """Return each gate that warns with what to do about it, said at the first of its kind."""
+    found, told = [], set()
+    for one in gates:
+        if _warns(one):
+            advice = actions.action(one.check, one.verdict, gates) if one.verdict == "fail" else ""
+            found.append((one, "" if advice in told else advice))
+            told.add(advice)
+    return found
 
 
 def _warns(one: Gate) -> bool:
@@ -283,10 +265,10 @@ def _suites(record: Mapping[str, Any], gates: Sequence[Gate]) -> list[Suite]:
     paths: dict[str, list[Gate]] = {name(suite.get("path")): [] for suite in said}
     for one in gates:
         paths.setdefault(one.path, []).append(one)
-    found = []
+    found: list[Suite] = []
     for path, own in paths.items():
         suite = told.get(path, {})
-        nearest, scale, left = _overview(own)
+        nearest, scale, left = overview.nearest(own, wall=f"wall-{len(found)}")
         found.append(
             Suite(
                 name=name(suite.get("name")) or (own[0].suite if own else "") or path,
@@ -322,6 +304,7 @@ def _entry(gates: list[Gate], *, folded: bool) -> Entry:
     shared = _shared([one.figures for one in gates if one.detailed])
     known = set(shared)
     own = [replace(one, figures=[row for row in one.figures if row not in known]) for one in gates]
+    own, common = _lifted(own)
     limited = [one for one in gates if one.limit]
     alike = len(gates) > 1 and len({(one.because, one.place) for one in gates}) == 1
     return Entry(
@@ -330,9 +313,23 @@ def _entry(gates: list[Gate], *, folded: bool) -> Entry:
         own,
         shared,
         (limited or gates)[0] if alike else None,
-        gallery.of_entry(gates[0].entry, [one.brief for one in gates]),
+        gallery.of_entry(gates[0].entry, [one.brief for one in gates]) + common,
         _counts(gates),
         shown,
+    )
+
+
+def _lifted(gates: Sequence[Gate]) -> tuple[list[Gate], list[Picture]]:
+    """Take out of gates what several of them draw alike, to draw it once."""
+    drawn: dict[str, list[Picture]] = {}
+    for picture in (picture for one in gates for picture in one.pictures):
+        drawn.setdefault(str(picture.svg), []).append(picture)
+    common = {svg: alike[0] for svg, alike in drawn.items() if svg and len(alike) > 1}
+    if not common:
+        return list(gates), []
+    kept = [(one, [picture for picture in one.pictures if str(picture.svg) not in common]) for one in gates]
+    return [replace(one, pictures=left, elsewhere=len(left) < len(one.pictures)) for one, left in kept], list(
+        common.values()
     )
 
 
@@ -342,30 +339,6 @@ def _shared(figures: Sequence[list[tuple[str, str]]]) -> list[tuple[str, str]]:
         return []
     common = set(figures[0]).intersection(*figures[1:])
     return [row for row in figures[0] if row in common]
-
-
-def _overview(gates: Sequence[Gate]) -> tuple[list[Row], Markup | None, int]:
-    """
-    Return the gates that have a limit, from the farthest beyond it to the farthest within it.
-
-    Returns:
-        The rows, the scale above them, and how many more there are.
-    """
-    near = [(overview.closeness(one.standing), one) for one in gates if one.standing]
-    known = sorted(((at, one) for at, one in near if at is not None), key=lambda pair: -pair[0])
-    if len(known) < 2:
-        return [], None, 0
-    most = min(FARTHEST, max(1.5, 1.08 * known[0][0]))
-    rows = [
-        Row(
-            one,
-            one.label if one.entry == "data_drift" and one.label else one.title,
-            overview.strip(one.standing, most=most),
-        )
-        for _, one in known[:MOST_FEATURES]
-        if one.standing
-    ]
-    return rows, overview.strip_scale(most), len(known) - len(rows)
 
 
 def _packaged(file: str) -> str:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-LEGEND = ("reference", "current")
-
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -36,13 +34,11 @@ class Picture:
     Args:
         svg: The drawing, with its title and its description.
         note: What goes below it; "" if there is nothing to add.
-        legend: What its colours mean: names of `LEGEND`, or of the classes ``key NAME`` of the style sheet.
         table: The figures that are drawn, for who cannot see them; None where the gate lists them anyway.
         wide: It needs the whole width of the page.
     """
 
     svg: Markup
     note: str = ""
-    legend: tuple[str, ...] = ()
     table: Table | None = None
     wide: bool = False

@@ -47,13 +47,13 @@
 
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = find("details:not([open],.data)");
+    closed = find("details:not([open],.data,.v-pass,.v-reported)");
     closed.forEach((one) => (one.open = true));
   });
   addEventListener("afterprint", () => closed.forEach((one) => (one.open = false)));
   addEventListener("hashchange", reveal);
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a.copy");
+    const link = event.target.closest(".id a");
     if (!link || !navigator.clipboard) return;
     navigator.clipboard.writeText(link.href).then(
       () => link.after(" link copied"),

@@ -47,7 +47,9 @@ def drawing(parts: Iterable[Markup], *, height: float, title: str, description: 
 
 def line(x1: float, y1: float, x2: float, y2: float, klass: str) -> Markup:
     """Return a straight line."""
-    return element("path", d=f"M{_digits(x1)} {_digits(y1)}L{_digits(x2)} {_digits(y2)}", klass=klass)
+    left, top, right, bottom = map(_digits, (x1, y1, x2, y2))
+    to = f"V{bottom}" if left == right else f"H{right}" if top == bottom else f"L{right} {bottom}"
+    return element("path", d=f"M{left} {top}{to}", klass=klass)
 
 
 def box(x1: float, y1: float, x2: float, y2: float, klass: str) -> Markup:
@@ -91,25 +93,27 @@ def words(
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Values low..high on pixels start..stop."""
+    """Values low..high on pixels start..stop; `whole` pixels are shorter to write."""
 
     low: float
     high: float
     start: float = 8
     stop: float = WIDTH - 8
+    whole: bool = False
 
     def __call__(self, value: float) -> float:
         """Return the pixel of a value, held within the picture."""
         share = (value - self.low) / (self.high - self.low)
-        return self.start + min(1.0, max(0.0, share)) * (self.stop - self.start)
+        place = self.start + min(1.0, max(0.0, share)) * (self.stop - self.start)
+        return round(place) if self.whole else place
 
 
-def scale_over(values: Iterable[float], *, pad: float = 0.07) -> Scale:
+def scale_over(values: Iterable[float], *, pad: float = 0.07, whole: bool = False) -> Scale:
     """Return a scale that shows all values with some room at both ends."""
     found = list(values)
     low, high = min(found), max(found)
     room = pad * (high - low) or abs(high) / 4 or 1.0
-    return Scale(low - room, high + room)
+    return Scale(low - room, high + room, whole=whole)
 
 
 def ticks(scale: Scale, about: int = 5, *, least_step: float = 0.0) -> list[float]:

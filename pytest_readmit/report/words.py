@@ -8,6 +8,7 @@ from typing import Any
 
 MINUS = "\u2212"
 DASH = "\u2013"
+SMALL_P = 0.001
 
 # Characters that reorder or hide text around them. They are shown by their code, because a name that
 # displays as another name is exactly what an auditor must see.
@@ -88,12 +89,13 @@ def _plain(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def p_figure(value: Any) -> str:
-    """Return a p-value; what is too small to tell from nothing is given as a bound."""
-    found = real(value)
+def p_figure(value: Any, against: Any = None) -> str:
+    """Return a p-value, "< 0.001" for less than that; a threshold as small as it needs more digits."""
+    found, threshold = real(value), real(against)
     if found is None:
         return ""
-    return "below 1e\u2212300" if found <= 1e-300 else figure(found)
+    least = SMALL_P if threshold is None or threshold >= SMALL_P else min(SMALL_P, threshold / 10)
+    return f"<\u00a0{figure(least)}" if found < least else figure(found)
 
 
 def count(value: Any) -> str:

@@ -50,3 +50,30 @@ def test_paths_are_those_of_the_checkout(sample, root, workspace, file) -> None:
 def test_a_run_that_decided_nothing_is_an_error_of_the_run(sample) -> None:
     (line,) = commands(sample([], complete=False, blocked=True))
     assert line.startswith("::error title=readmit%3A no verdict::The run did not finish")
+
+
+@pytest.mark.parametrize(
+    ("variables", "linked"),
+    [
+        ({}, True),
+        ({"GITHUB_SHA": ""}, False),
+        ({"GITHUB_SERVER_URL": "javascript:alert(1)//"}, False),
+        ({"GITHUB_REPOSITORY": "org/repo)[x](http://evil"}, False),
+    ],
+)
+def test_the_job_summary_links_each_line_in_the_commit_that_is_built(
+    sample, tmp_path, monkeypatch, variables, linked
+) -> None:
+    known = {
+        "GITHUB_SERVER_URL": "https://github.example:8443",
+        "GITHUB_REPOSITORY": "org/repo",
+        "GITHUB_SHA": "3f" * 20,
+    }
+    for key, value in (known | variables).items():
+        monkeypatch.setenv(key, value)
+    summary = tmp_path / "summary.md"
+    github.append_summary(summary, sample(), root=Path("/w/my model"), workspace=Path("/w"))
+    text = summary.read_text(encoding="utf-8")
+    address = f"https://github.example:8443/org/repo/blob/{'3f' * 20}/my%20model/suites/drift.yml#L24"
+    assert (f"| [`suites/drift.yml:24`]({address}) |" in text) is linked
+    assert ("](" in text) is linked

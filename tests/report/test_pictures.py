@@ -86,18 +86,18 @@ def figure(text: str, title: str) -> str:
 @pytest.mark.parametrize(
     ("title", "shown"),
     [
-        ("performance roc_auc: ROC curve", ["false positive rate", "reference", "current", "chance alone"]),
-        ("performance roc_auc: Precision and recall", ["recall", "precision"]),
-        ("performance roc_auc: Calibration", ["mean predicted risk", "rows of each bin: 40 to 900"]),
-        ("calibration slope: Calibration", ["observed share of events", "a model whose risks are right"]),
-        ("fairness sex: true positive rate by group", ["F 0.61 (0.52 to 0.7)", "too few rows to show"]),
+        ("roc_auc: ROC curve", ["false positive rate", "reference", "current", "chance alone"]),
+        ("roc_auc: Precision and recall", ["recall", "precision"]),
+        ("roc_auc: Calibration", ["mean predicted risk", "rows of each bin: 40 to 900"]),
+        ("calibration: Calibration", ["observed share of events", "a model whose risks are right"]),
+        ("sex: true positive rate by group", ["F 0.61 (0.52 to 0.7)", "too few rows to show"]),
         (
-            "promotion roc_auc: challenger against champion",
+            "roc_auc: challenger against champion",
             ["difference 0.03", "least allowed 0.71", "champion; dot: challenger (&lt;b&gt;trees)"],
         ),
-        ("data_drift age: reference and current", ["share per unit"]),
-        ("data_drift admission: reference and current", ["EMERGENCY ADMIS", "60%", "50%"]),
-        ("missing_drift lactate: reference and current", ["3.1%", "12.5%", "share of rows without a value"]),
+        ("age: reference and current", ["#k-steps"]),
+        ("admission: reference and current", ["EMERGENCY ADMIS", "60%", "50%"]),
+        ("lactate: reference and current", ["3.1%", "12.5%", "Share of rows without a value"]),
         (
             "missing_drift: missing values by column",
             ["lactate", "55.16% → 65.05%", "1 column has none missing"],
@@ -108,6 +108,45 @@ def figure(text: str, title: str) -> str:
 def test_each_kind_is_drawn_and_says_what_it_shows(sample, gate_case, bins, title, shown) -> None:
     found = figure(render(sample(every_kind(gate_case, bins))), title)
     assert not [words for words in shown if words not in found]
+
+
+def test_what_several_gates_draw_alike_is_drawn_once_with_its_bins(sample, gate_case) -> None:
+    table = {"columns": ["predicted", "observed", "n"], "rows": [[0.1, 0.12, 900], [0.2, None, None]]}
+    details = {"calibration_curve": _single(), "table": table}
+    text = render(
+        sample([gate_case("calibration", name, details=details) for name in ("slope", "ece", "ici")])
+    )
+    assert text.count("calibration: Calibration") == 1
+    assert text.count("<td>0.12") == 1
+    assert text.count("the same for several gates") == 3
+    assert text.count("stands for a figure of too few rows") == 1
+
+
+def test_a_fairness_gate_against_the_champion_shows_both_models_by_group(sample, gate_case) -> None:
+    columns = ["group", "rows", "true positive rate, champion", "true positive rate, challenger"]
+    rows = [["F", 900, 0.818, 0.822], ["M", 800, 0.713, 0.7], ["X", None, None, None]]
+    details = {
+        **CONTEST,
+        "reference": 0.105,
+        "current": 0.122,
+        "table": {"columns": columns, "rows": rows},
+    }
+    case = gate_case(
+        "fairness", "tpr_difference:sex", details=details, estimate=0.017, interval=[-0.01, 0.04]
+    )
+    text = render(sample([case]))
+    assert "largest gap between groups" in figure(text, "challenger against champion")
+    found = figure(text, "by group, champion and challenger")
+    assert "F 0.818 to 0.822; M 0.713 to 0.7." in found
+    assert "1 more group in the table" in found
+
+
+def test_an_estimate_near_its_limit_has_its_figure_beside_the_line(sample, gate_case) -> None:
+    text = render(sample([gate_case("performance", "alert_rate", estimate=0.325, limit=0.3)]))
+    (limit, estimate) = (
+        float(re.search(rf'<text x="([\d.]+)" y="\d+" class="{kind}"', text)[1]) for kind in ("limt", "est")
+    )
+    assert estimate - limit > 3.5 * len("0.325")
 
 
 @pytest.mark.parametrize(
