@@ -65,6 +65,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
 def _parser() -> argparse.ArgumentParser:
     from pytest_readmit.baseline.commands import add_commands as add_baseline
     from pytest_readmit.calibrate.commands import add_commands as add_calibrate
+    from pytest_readmit.metrics.commands import add_commands as add_metrics
     from pytest_readmit.mlops.commands import add_commands
     from pytest_readmit.start.commands import add_commands as add_start
 
@@ -103,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("folder", metavar="DIR", help="a folder that is not there yet")
     demo.add_argument("--patients", type=int, default=20_000, metavar="N", help="default: 20000")
     demo.add_argument("--seed", type=int, default=0, metavar="S", help="which patients; default: 0")
-    for add in (add_start, add_calibrate, add_baseline, add_commands):
+    for add in (add_start, add_calibrate, add_baseline, add_commands, add_metrics):
         add(lambda name, run, about: _command(commands, name, _printed(run), about))
     return parser
 

@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--readmit-history",
         metavar="DIR",
-        help="earlier records of the suite, drawn in the report as a trend of each gate",
+        help="earlier records of the suite: a trend of each gate in the report, runs on end in the metrics",
     )
     group.addoption("--readmit-json", metavar="FILE", help="write the record, JSON")
     group.addoption(
@@ -38,6 +38,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--readmit-mlflow",
         metavar="URI",
         help="log the run to this MLflow store: record, report, verdicts, estimates",
+    )
+    group.addoption(
+        "--readmit-metrics",
+        metavar="FILE",
+        help="write Prometheus metrics, for a textfile collector",
+    )
+    group.addoption(
+        "--readmit-pushgateway", metavar="URL", help="push Prometheus metrics to this Pushgateway"
     )
     group.addoption(
         "--readmit-set",
@@ -131,6 +139,10 @@ def _take_part(config: pytest.Config, suites: list[Path], *, is_controller: bool
             from pytest_readmit.tracking.suites import ready
 
             ready(config.option.readmit_mlflow)
+        if is_controller and (config.option.readmit_metrics or config.option.readmit_pushgateway is not None):
+            from pytest_readmit.metrics import outputs
+
+            outputs.ready(config.option.readmit_metrics, config.option.readmit_pushgateway)
         gates = collect.Gates(config, suites)
     except ReadmitError as error:
         if is_controller:
@@ -143,7 +155,12 @@ def _take_part(config: pytest.Config, suites: list[Path], *, is_controller: bool
 
 
 def _outputs(options: argparse.Namespace) -> tuple[str | None, ...]:
-    return options.readmit_json, options.readmit_report, options.readmit_attestation
+    return (
+        options.readmit_json,
+        options.readmit_report,
+        options.readmit_attestation,
+        options.readmit_metrics,
+    )
 
 
 def replace_outputs(config: pytest.Config, *files: str | None, must: bool = False) -> None:
@@ -157,7 +174,7 @@ def replace_outputs(config: pytest.Config, *files: str | None, must: bool = Fals
         reporter.replace_stale(config)
     except OSError as error:
         if must:
-            pytest.exit(f"readmit: the record could not be written: {error}", pytest.ExitCode.INTERNAL_ERROR)
+            pytest.exit(f"readmit: an output could not be written: {error}", pytest.ExitCode.INTERNAL_ERROR)
         return
     config.stash[REPLACED] = True
 

@@ -224,9 +224,14 @@ def write(path: Path, record: Mapping[str, Any]) -> None:
     write_text(path, dumps(record))
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
     """
     Write a text file in one step, its folders as needed; devices and pipes are written straight.
+
+    Args:
+        path: The file.
+        text: What it is to hold.
+        mode: Its permissions; None: as the umask has it.
 
     Raises:
         OSError: If it cannot be written.
@@ -242,6 +247,8 @@ def write_text(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if mode is not None:
+            draft.chmod(mode)
         draft.replace(target)
     except BaseException:
         draft.unlink(missing_ok=True)

@@ -44,6 +44,10 @@ def replace_stale(config: pytest.Config, *, exit_code: int = pytest.ExitCode.INT
         record.write(_output(config, options.readmit_json), nothing)
     if options.readmit_report:
         record.write_text(_output(config, options.readmit_report), STALE_PAGE)
+    if options.readmit_metrics:
+        from pytest_readmit.metrics import textfile
+
+        textfile.replace_stale(_output(config, options.readmit_metrics))
     if options.readmit_attestation:
         _output(config, options.readmit_attestation).unlink(missing_ok=True)
 
@@ -85,6 +89,7 @@ class Reporter:
         self.torn: list[str] = []
         self._note = ""
         self._tracked: str | None = None
+        self._pushed: str | None = None
 
     def pytest_report_header(self) -> list[str]:
         gates = len(self._gates.plan.cases)
@@ -139,19 +144,16 @@ class Reporter:
         facts = self._facts()
         self.record = self._build(code, facts)
         self.unwritten = self._write(self.record)
-        if self.unwritten and code != pytest.ExitCode.INTERNAL_ERROR:
-            code = int(pytest.ExitCode.INTERNAL_ERROR)
-            self.record = self._build(code, facts)
-            self._write(self.record)
-        untracked = self._track(self.record)
-        if untracked and code != pytest.ExitCode.INTERNAL_ERROR:
-            code = int(pytest.ExitCode.INTERNAL_ERROR)
-            self.record = self._build(code, facts)
-            self.unwritten += self._write(self.record)
-        self.unwritten += untracked
+        for deliver in (self._track, self._push, None):
+            if self.unwritten and code != pytest.ExitCode.INTERNAL_ERROR:
+                code = int(pytest.ExitCode.INTERNAL_ERROR)
+                self.record = self._build(code, facts)
+                self._write(self.record)
+            if deliver is not None:
+                self.unwritten += deliver(self.record)
         session.exitstatus = code
         if not self._config.option.collectonly:
-            self._note = builds.append_summary(self.record)
+            self._note = builds.append_summary(self.record, self._config.rootpath)
 
     def standing(self, session: pytest.Session) -> dict[str, Any]:
         """Return the record as it stands before other plugins had a say in how the run ended."""
@@ -178,11 +180,16 @@ class Reporter:
         for line in (*summary(self.record), *notes):
             terminalreporter.write_line(printable(line))
         options = self._config.option
-        for option in (options.readmit_json, options.readmit_report, options.readmit_attestation):
+        for option in (
+            options.readmit_json,
+            options.readmit_report,
+            options.readmit_attestation,
+            options.readmit_metrics,
+        ):
             if option and not self.unwritten:
                 terminalreporter.write_line(f"written: {printable(option)}")
-        if self._tracked:
-            terminalreporter.write_line(printable(self._tracked))
+        for said in filter(None, (self._tracked, self._pushed)):
+            terminalreporter.write_line(printable(said))
 
     def _select(self, ids: Iterator[str]) -> None:
         self._selected = (self._selected or set()) | {each for each in ids if each in self._case_of}
@@ -221,6 +228,7 @@ class Reporter:
                 or options.readmit_report
                 or options.readmit_attestation
                 or options.readmit_mlflow
+                or options.readmit_history
             ),
             broken=self._broken or code in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR),
         )
@@ -242,6 +250,20 @@ class Reporter:
         )
         return failures
 
+    def _push(self, content: Mapping[str, Any]) -> list[str]:
+        """Push the run's metrics where the command line asks for it; return what went wrong."""
+        options = self._config.option
+        if options.readmit_pushgateway is None or options.collectonly:
+            return []
+        from pytest_readmit.metrics import outputs
+
+        self._pushed, failures = outputs.push(options.readmit_pushgateway, content, self._history())
+        return failures
+
+    def _history(self) -> Path | None:
+        folder = self._config.option.readmit_history
+        return _output(self._config, folder) if folder else None
+
     def _write(self, content: dict[str, Any]) -> list[str]:
         """Write what the command line asks for; return what could not be written, and why."""
         options = self._config.option
@@ -255,12 +277,17 @@ class Reporter:
             try:
                 from pytest_readmit.report import read_history, render
 
-                folder = options.readmit_history
-                earlier = read_history(_output(self._config, folder), content) if folder else None
+                folder = self._history()
+                earlier = read_history(folder, content) if folder else None
                 record.write_text(_output(self._config, options.readmit_report), render(content, earlier))
             except Exception as error:  # a report that cannot be drawn must not cost the record
                 reason = error if isinstance(error, OSError) else type(error).__name__
                 failures.append(f"the report could not be written: {reason}")
+        if options.readmit_metrics and not options.collectonly:
+            from pytest_readmit.metrics import outputs
+
+            file = _output(self._config, options.readmit_metrics)
+            failures += outputs.write(file, content, self._history())
         if options.readmit_attestation:
             try:
                 _attest(_output(self._config, options.readmit_attestation), content)
@@ -326,7 +353,13 @@ class LastLine:
 
 
 def _command(config: pytest.Config, mask: privacy.Mask) -> str:
-    typed = [mask.text(os.fspath(argument)) for argument in config.invocation_params.args]
+    typed = [os.fspath(argument) for argument in config.invocation_params.args]
+    url = config.known_args_namespace.readmit_pushgateway
+    if url:
+        from pytest_readmit.metrics.push import shown
+
+        typed = [argument.replace(url, shown(url)) for argument in typed]
+    typed = [mask.text(argument) for argument in typed]
     return shlex.join(["pytest", *typed])
 
 

@@ -49,6 +49,7 @@ TABLE = {
     "record": Room("claim errors cells privacy provenance"),
     "report": Room("record errors", on_load="markupsafe", inside="jinja2"),
     "mlops": Room("record report models provenance errors", inside="filelock"),
+    "metrics": Room("record report errors", inside="prometheus_client"),
     "tracking": Room(
         "errors data models stats report record privacy provenance",
         on_load="numpy markupsafe",
@@ -65,7 +66,7 @@ TABLE = {
     "builds": Room("report"),
     "workers": Room(),
     "reporter": Room(
-        "workers builds terminal collect record report mlops tracking provenance privacy errors",
+        "workers builds terminal collect record report metrics mlops tracking provenance privacy errors",
         on_load="pytest",
     ),
     "mimic": Room(

@@ -14,7 +14,8 @@ from pytest_readmit.report import markdown, render
 
 BOTH_FILES = ("record.json", "report.html")
 BOTH = ("--readmit-json=record.json", "--readmit-report=report.html")
-EVERY = (*BOTH, "--readmit-attestation=proof.json", "--junitxml=junit.xml", "-vv", "-l", "--tb=long", "-rA")
+FILES = (*BOTH, "--readmit-attestation=proof.json", "--readmit-metrics=readmit.prom", "--junitxml=junit.xml")
+EVERY = (*FILES, "-vv", "-l", "--tb=long", "-rA")
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ def test_the_old_result_is_gone_while_the_gates_run(project) -> None:
     assert project.read()["verdict"] == "pass"
 
 
-@pytest.mark.parametrize("option", ["--readmit-json", "--readmit-report"])
+@pytest.mark.parametrize("option", ["--readmit-json", "--readmit-report", "--readmit-metrics"])
 def test_an_output_that_cannot_be_written_is_exit_3_before_any_work(project, option) -> None:
     project.suite("- moved")
     (project.path / "folder").mkdir()
@@ -194,16 +195,17 @@ def test_an_output_that_cannot_be_written_is_exit_3_before_any_work(project, opt
         result.stderr.fnmatch_lines(["*could not be written*"])
 
 
-@pytest.mark.parametrize("name", ["record.json", "report.html"])
+@pytest.mark.parametrize("name", ["record.json", "report.html", "readmit.prom"])
 def test_an_output_that_cannot_be_written_at_the_end_is_exit_3(project, name) -> None:
     project.suite("- moved")
     (project.path / "conftest.py").write_text(
         f"import os\ndef pytest_sessionfinish():\n    os.remove({name!r})\n    os.mkdir({name!r})\n"
     )
-    result = project.run(*BOTH)
+    result = project.run(*BOTH, "--readmit-metrics=readmit.prom")
     assert result.ret == pytest.ExitCode.INTERNAL_ERROR
-    result.stdout.fnmatch_lines(["readmit: the re* could not be written: *"])
-    if name == "report.html":
+    told = [line for line in result.outlines if re.match("readmit: the .* could not be written: ", line)]
+    assert len(told) == 1
+    if name != "record.json":
         assert project.read()["exit_code"] == 3
 
 
@@ -269,7 +271,7 @@ def test_a_value_of_the_environment_appears_in_no_output(project, monkeypatch, o
 
 def everything(folder: Path, result: pytest.RunResult) -> list[str]:
     """Return every text that a run showed or left behind, except what the test itself wrote."""
-    left = [folder / name for name in (*BOTH_FILES, "junit.xml", "summary.md", "proof.json")]
+    left = [folder / name for name in (*BOTH_FILES, "readmit.prom", "junit.xml", "summary.md", "proof.json")]
     left += [path for path in (folder / ".pytest_cache").rglob("*") if path.is_file()]
     texts = [path.read_text(errors="replace") for path in left if path.exists()]
     made = record.read(folder / "record.json")

@@ -1,0 +1,1 @@
+"""The record as Prometheus metrics: a text file, a push, an exporter."""
