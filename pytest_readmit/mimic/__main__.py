@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 from pytest_readmit.errors import DataError, ReadmitError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pytest_readmit.mimic.training import Kind
 
 WRONG = 4
@@ -23,13 +25,17 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0 done, 2 interrupted, 4 data or command line wrong."""
+    """
+    Run the command; return its exit code.
+
+    0 done, 1 refused, 2 interrupted, 3 the registry failed, 4 data or command line wrong.
+    """
     try:
         options = _parser().parse_args(argv)
         options.run(options)
     except ReadmitError as error:
         _progress(str(error))
-        return WRONG
+        return int(getattr(error, "exit_code", WRONG))
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else WRONG
     except KeyboardInterrupt:
@@ -80,10 +86,45 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--format", choices=("joblib", "skops"), default="joblib", help="default: joblib")
     train.set_defaults(run=_train)
 
-    evaluate = commands.add_parser("evaluate", help="print the metrics of a training run")
-    evaluate.add_argument("folder", metavar="DIR", help="the folder that `train` wrote")
-    evaluate.set_defaults(run=_evaluate)
+    _add_retrain(commands.add_parser("retrain", help="train, log to MLflow and register as challenger"))
+    _add_evaluate(
+        commands.add_parser("evaluate", help="print the metrics of a training run, or of a registered model")
+    )
     return parser
+
+
+def _add_retrain(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", required=True, metavar="TABLE", help="what `cohort` wrote")
+    _add_registered(command, required=True)
+    command.add_argument(
+        "--kind", choices=("logistic", "boosting"), default="boosting", help="default: boosting"
+    )
+    command.add_argument(
+        "--cutoff-year",
+        type=int,
+        metavar="YEAR",
+        help="first year that is tested only; default: half-way through the rows",
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="default: 0")
+    command.set_defaults(run=_retrain)
+
+
+def _add_evaluate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", nargs="?", metavar="DIR", help="the folder that `train` wrote")
+    command.add_argument("--data", metavar="TABLE", help="the table that the challenger was trained on")
+    _add_registered(command, required=False)
+    command.add_argument("--version", metavar="N", help="refuse if another version is challenger")
+    command.add_argument(
+        "-o", "--output", metavar="DIR", help="write the table's parts there, for the gates: current.parquet"
+    )
+    command.set_defaults(run=_evaluate)
+
+
+def _add_registered(command: argparse.ArgumentParser, *, required: bool) -> None:
+    command.add_argument(
+        "--tracking-uri", required=required, metavar="URI", help="the MLflow store; there is no default"
+    )
+    command.add_argument("--model", required=required, metavar="NAME", help="the registered model")
 
 
 def _tables(options: argparse.Namespace) -> None:
@@ -138,10 +179,53 @@ def _models(written: Sequence[str]) -> dict[str, "Kind"]:
     return found
 
 
-def _evaluate(options: argparse.Namespace) -> None:
-    from pytest_readmit.mimic.training import evaluate
+def _retrain(options: argparse.Namespace) -> None:
+    from pytest_readmit.mimic.retraining import retrain
 
-    _say(evaluate(options.folder).to_string(index=False, float_format="{:.3f}".format))
+    done = retrain(
+        options.data,
+        tracking_uri=options.tracking_uri,
+        model=options.model,
+        kind=options.kind,
+        cutoff_year=options.cutoff_year,
+        seed=options.seed,
+        say=_progress,
+    )
+    against = "there is no champion" if done.champion is None else f"champion is version {done.champion}"
+    _progress(
+        f"{options.model} version {done.version} is challenger, {against}; "
+        f"{done.rows['current']:,} rows from {done.cutoff_year} on are left for the gates"
+    )
+    _say(done.version)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    registered = (options.data, options.tracking_uri, options.model, options.output)
+    if options.folder and not any((*registered, options.version)):
+        from pytest_readmit.mimic.training import evaluate
+
+        _say(evaluate(options.folder).to_string(index=False, float_format="{:.3f}".format))
+        return
+    if options.folder or not all(registered):
+        raise DataError(
+            "evaluate: name the folder that `train` wrote, or all of --data, --tracking-uri, --model and -o"
+        )
+    from pytest_readmit.mimic.retraining import evaluate_challenger
+
+    found = evaluate_challenger(
+        options.data,
+        options.output,
+        tracking_uri=options.tracking_uri,
+        model=options.model,
+        version=options.version,
+        say=_progress,
+    )
+    _say(_markdown(found))
+
+
+def _markdown(table: "pd.DataFrame") -> str:
+    rows = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _say(text: str) -> None:

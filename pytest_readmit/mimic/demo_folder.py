@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 MODEL = "readmission"
 PATIENTS = 20_000
 FEWEST_PATIENTS = 5_000
-THRESHOLD = 0.15
 UNFINISHED = "UNFINISHED"
 SUITE = "promotion.yml"
 FIRST = "first-champion.json"
@@ -108,12 +107,10 @@ def _build(folder: Path, patients: int, seed: int, say: Say) -> Demo:
     uri = f"sqlite:///{(folder / 'mlflow.db').as_posix()}"
     step("logging and registering the first model")
     first = _logged(estimators["champion"], parted, "champion", uri, seed, say)
-    _set_challenger(uri, first)
     step("running the gates that make it the first champion")
     _make_first_champion(folder, uri)
     step("logging and registering the challenger")
     second = _logged(estimators["challenger"], parted, "challenger", uri, seed, say)
-    _set_challenger(uri, second)
     return Demo(folder, uri, first, second, {name: len(part) for name, part in parted.parts.items()})
 
 
@@ -190,38 +187,21 @@ def _write_suite(path: Path) -> None:
 
 
 def _logged(estimator: Any, parted: "Split", name: str, uri: str, seed: int, say: Say) -> str:
-    """Log a training run and register its model; return the version."""
-    from pytest_readmit.mimic.training import FEATURES, TARGET
-    from pytest_readmit.mlops.registry import Registry
-    from pytest_readmit.tracking import log_training_run
+    """Log a training run and register its model as challenger; return the version."""
+    from pytest_readmit.mimic.retraining import register
 
-    columns = [*FEATURES, "subject_id"]
-    run_id = log_training_run(
+    kind = KINDS[name]
+    version, _ = register(
         estimator,
+        parted,
         tracking_uri=uri,
-        experiment=MODEL,
-        run_name=f"{name}-{KINDS[name]}",
-        X_train=parted.train[columns],
-        y_train=parted.train[TARGET],
-        X_test=parted.reference[columns],
-        y_test=parted.reference[TARGET],
-        positive_label=1,
-        threshold=THRESHOLD,
-        features=list(FEATURES),
-        patient="subject_id",
-        sensitive=("sex", "insurance"),
-        params={"kind": KINDS[name], "seed": seed, "cutoff_year": parted.cutoff_year},
-        registered_model_name=MODEL,
+        model=MODEL,
+        kind=kind,
+        run_name=f"{name}-{kind}",
         seed=seed,
         say=say,
     )
-    return next(one.number for one in Registry(uri).versions(MODEL) if one.run_id == run_id)
-
-
-def _set_challenger(uri: str, version: str) -> None:
-    from pytest_readmit.mlops.registry import CHALLENGER, Registry
-
-    Registry(uri).set_alias(MODEL, CHALLENGER, version)
+    return version
 
 
 def _make_first_champion(folder: Path, uri: str) -> None:

@@ -119,7 +119,7 @@ def train(
     folder = Path(folder)
     save = _saver(file_format)
     parted = split(read_table(table), cutoff_year=cutoff_year, holdout=holdout, seed=seed)
-    _make(folder)
+    make_folder(folder)
     files: dict[str, Path] = {}
     estimators: dict[str, Any] = {}
     for name, kind in models.items():
@@ -353,7 +353,13 @@ def _saver(file_format: Format) -> Callable[[Any, Path], Any]:
     return skops.io.dump  # type: ignore[no-any-return]
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """
+    Make a folder if it is not there.
+
+    Raises:
+        DataError: It cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -119,6 +119,11 @@ def need_mlflow() -> None:
 
 
 @pytest.fixture(scope="session")
+def needs_mlflow() -> None:
+    need_mlflow()
+
+
+@pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a SQLite store that holds five versions; version 1 is champion."""
     need_mlflow()

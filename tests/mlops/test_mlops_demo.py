@@ -1,6 +1,11 @@
 """`readmit demo` and the commands that it prints, as a user runs them; beside MLflow's own pytest plugin."""
 
 import json
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +40,33 @@ def test_the_commands_that_the_demo_prints_tell_a_whole_story(demo: Any) -> None
         assert text in story
     assert sorted(path.name for path in demo.cwd.iterdir() if path.name != ".pytest_cache") == ["demo"]
     assert not (demo.folder / "UNFINISHED").exists()
+
+
+def commands_on(page: str) -> list[str]:
+    """Return the lines of the blocks ```sh demo of a page in docs."""
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    return "".join(re.findall(r"```sh demo\n(.*?)```", text, re.DOTALL)).splitlines()
+
+
+def test_the_page_on_promotion_shows_the_commands_that_the_demo_prints(demo: Any) -> None:
+    printed = [line.strip() for line in demo.printed.splitlines() if line.startswith("   ")]
+    printed = [re.sub(r"^\S*/(?=(?:pytest|readmit) )", "", command) for command in printed]
+    install, build, *shown = commands_on("promotion.md")
+    assert (install, build) == ("pip install 'pytest-readmit[mlflow]'", "readmit demo demo")
+    assert [command for command in shown if not command.endswith(" --dry-run")] == printed
+    assert f"{printed[2]} --dry-run" in shown
+
+
+def test_the_page_on_pipelines_retrains_and_evaluates(demo: Any) -> None:
+    build, *commands = commands_on("pipeline.md")
+    assert build == "readmit demo demo"
+    uri = f"sqlite:///{demo.copy('by_hand.db')}"
+    for command in commands:
+        own = command.replace("python", shlex.quote(sys.executable), 1)
+        said = demo.shell(own.replace("sqlite:///demo/mlflow.db", uri))
+    assert "| metric | champion, version 1 | challenger, version 3 |" in said
+    assert (demo.cwd / "evaluated" / "current.parquet").is_file()
+    shutil.rmtree(demo.cwd / "evaluated")
 
 
 def test_promote_runs_the_gates_of_a_suite_itself(demo: Any) -> None:
