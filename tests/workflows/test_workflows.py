@@ -180,22 +180,22 @@ case "$1" in login) cat > "{log}.stdin" ;; inspect) echo "exporter@sha256:local"
         runner.environ["GITHUB_SHA"] = "c" * 40
         runner.known |= {"matrix.name": "exporter", "matrix.file": "Dockerfile", "matrix.context": "."}
         runner.known |= {"github.ref": "refs/heads/main", "github.event_name": "push"}
-        runner.known |= {"vars.IMAGE_REGISTRY": "ghcr.io/hospital", "secrets.REGISTRY_USERNAME": "ada"}
+        runner.known |= {"vars.IMAGE_REGISTRY": "registry.example/hospital", "secrets.REGISTRY_USERNAME": "ada"}
         runner.known |= {"secrets.REGISTRY_TOKEN": self.SECRET, **known}
         return runner, runner.job(steps.PIPELINE, "images")
 
     def test_main_pushes_by_digest_and_shows_the_token_to_nobody(self, steps: Any, tmp_path: Path) -> None:
-        digest = "ghcr.io/hospital/exporter@sha256:" + "a" * 64
+        digest = "registry.example/hospital/exporter@sha256:" + "a" * 64
         runner, well = self.job(steps, tmp_path, digest)
         assert well, runner.said
-        name = "ghcr.io/hospital/exporter:" + "c" * 40
+        name = "registry.example/hospital/exporter:" + "c" * 40
         assert runner.calls == [
             "build --pull --file Dockerfile --tag exporter .",
-            "login ghcr.io --username ada --password-stdin",
+            "login registry.example --username ada --password-stdin",
             f"tag exporter {name}",
             f"push --quiet {name}",
             f"inspect --format {{{{range .RepoDigests}}}}{{{{println .}}}}{{{{end}}}} {name}",
-            "logout ghcr.io",
+            "logout registry.example",
         ]
         assert (runner.folder / "calls.log.stdin").read_text() == self.SECRET
         assert (runner.artifacts / "image-exporter" / "exporter.digest").read_text() == f"{digest}\n"
