@@ -157,10 +157,12 @@ def _measured(gates: "Sequence[Gate]") -> str:
     known = [(one, one.split) for one in gates if one.split is not None]
     changed = [(one, due) for one, due in known if due.cause == RELATION]
     if changed:
-        little = ", and the inputs barely matter" if all(due.mostly for _, due in changed) else ""
+        mostly = all(due.mostly for _, due in changed)
+        little = "; the inputs that moved explain little of it" if mostly else ""
         sizes = "; ".join(f"{one.spoken} {one.size}" for one, _ in changed)
         return (
-            f"The relation of inputs and outcome changed{little}: {sizes}. Retrain on recent outcomes and"
+            f"The relation of inputs and outcome changed{little}: {sizes}. Rule out first that units or the"
+            " coding of outcomes changed (gates of drift say which); then retrain on recent outcomes and"
             " validate on others."
         )
     if known and all(due.cause == INPUTS for _, due in known):

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_readmit.report.picture import Picture, Table
 from pytest_readmit.report.svg import WIDTH, axis, box, drawing, element, line, scale_over
-from pytest_readmit.report.words import figure, limit, mapping, name, pair, real
+from pytest_readmit.report.words import count, figure, limit, mapping, name, pair, real
 
 BY_METHOD = {
     "drop": "fall",
@@ -25,7 +25,7 @@ SHARES = {
 CHECKS = frozenset({"concept_drift", "missing_drift", "target_drift", "extreme_values"})
 SPLIT = "disde"
 PARTS = ("inputs", "relation", "total")
-# Of the whole change, in which what the inputs did "barely matters".
+# Of the whole change, in which what the inputs did is little.
 LITTLE = 0.2
 RELATION, INPUTS, NEITHER = "relation", "inputs", "neither"
 RELATION_OF = "relation:"
@@ -140,3 +140,16 @@ def on_scale_of_bounds(case: Mapping[str, Any], error: Any) -> bool:
 
     width = (bounds[1] - bounds[0]) / (2 * NormalDist().inv_cdf(confidence))
     return math.isclose(width, found, rel_tol=0.25)
+
+
+def rows_that_decide(case: Mapping[str, Any]) -> str:
+    """Return "; about 330,000 rows would decide", and how if the estimate stays; "" where none is known."""
+    needed, estimate, limit = count(case.get("needed_n")), real(case.get("estimate")), real(case.get("limit"))
+    if not needed or case.get("verdict") != "inconclusive":
+        return ""
+    beyond = (
+        estimate is not None
+        and limit is not None
+        and (estimate < limit if case.get("direction") == "at_least" else estimate > limit)
+    )
+    return f"; about {needed} rows would decide{', by a fail if the estimate stays' if beyond else ''}"

@@ -293,8 +293,7 @@ def _size(case: Mapping[str, Any], details: Mapping[str, Any], unit: str, due: c
         return due.size.replace(" at equal inputs", "")
     alerts = case.get("check") == "prediction_drift"
     moved = plain.change(details.get("reference"), details.get("current"), "%" if alerts else unit)
-    needed = count(case.get("needed_n"))
-    more = f"; about {needed} rows would decide" if needed and case.get("verdict") == "inconclusive" else ""
+    more = changes.rows_that_decide(case)
     if moved and not alerts:
         return moved + more
     measured, allowed = figure(case.get("estimate")), limit(case.get("limit"), case.get("direction"))

@@ -38,11 +38,7 @@ def nearest(gates: Sequence[Gate], *, wall: str) -> tuple[list[Row], Markup | No
         return [], None, 0
     most = min(FARTHEST, max(1.5, 1.08 * known[0][0]))
     rows = [
-        Row(
-            one,
-            one.label if one.entry == "data_drift" and one.label else one.title,
-            strip(one.standing, most=most, wall=wall),
-        )
+        Row(one, one.title, strip(one.standing, most=most, wall=wall))
         for _, one in known[:MOST]
         if one.standing
     ]

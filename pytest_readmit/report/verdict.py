@@ -292,7 +292,7 @@ def _step(kind: str, record: Mapping[str, Any], gates: Sequence[Gate]) -> str:
         asked = (
             "" if model == "the challenger" else f" If it is in use already, ask {judge} whether it may stay."
         )
-        return f"Do not put {model} live.{asked} What is wrong, and what to do, stands below."
+        return f"Do not put {model} live.{asked} Each cause leads to what to do."
     wanted = {
         "error": f"yet: something could not be measured. Ask {owner} to mend it and run again",
         "inconclusive": f"yet: nothing is proven wrong, but the data cannot tell. Ask {owner} for more data",
@@ -319,11 +319,18 @@ def _alarms(record: Mapping[str, Any], gates: Sequence[Gate]) -> str:
     if bound <= 0:
         return "No gate of this run rests on chance: none can fail wrongly."
     levels = {real(mapping(case).get("confidence")) for case in items(record.get("cases"))} - {None}
-    each = f"at most {percent(1 - level)} an entry, " if len(levels) == 1 and (level := levels.pop()) else ""
+    level = levels.pop() if len(levels) == 1 else None
+    each = f"at most {percent(1 - level)} an entry, " if level else ""
+    passes = (
+        f" A gate whose truth is just beyond its limit passes in at most {percent(1 - level)} of runs; each"
+        " gate has this rate for itself, it is not shared."
+        if level
+        else ""
+    )
     any_of = "that the one entry" if entries == 1 else f"that any of {entries:,} entries"
     whole = "no useful bound" if bound >= 1 else percent(bound)
     return (
         f"Designed error rate: {each}{whole} {any_of} decided on a sample fails although every limit holds."
         " It holds before the data are seen; it is not the chance that a fail shown here is wrong."
-        " Repeated runs add up, unless the suite\u2019s schedule makes them share it."
+        f" Repeated runs add up, unless the suite\u2019s schedule makes them share it.{passes}"
     )

@@ -116,6 +116,7 @@ def test_no_pickle_is_opened_without_trust_in_any_run(modelled) -> None:
         assert not sign.exists()
 
 
+@pytest.mark.slow
 def test_workers_score_the_same_and_tell_the_same_of_the_model(modelled) -> None:
     pytest.importorskip("xdist")
     trusted = "--readmit-trust=models/*"

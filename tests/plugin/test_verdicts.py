@@ -91,6 +91,7 @@ def test_a_warning_stays_a_warning_under_w_error(project) -> None:
     result.stdout.fnmatch_lines(["*suites/drift.yml:4: GateWarning: *age moved by 0.5*"])
 
 
+@pytest.mark.slow
 def test_a_warning_of_a_library_is_no_error_under_w_error(project) -> None:
     project.suite("- moved: {zero: [age, bmi, los, sex]}")
     for _ in range(3):

@@ -51,6 +51,7 @@ def test_a_wrong_suite_exits_4_with_workers_too(project) -> None:
     assert project.read()["exit_code"] == 4
 
 
+@pytest.mark.slow
 def test_the_first_failure_under_x_exits_1_with_workers_too(project) -> None:
     project.suite("- moved: {far: [age, bmi, los, sex]}")
     result = project.run_apart("-n2", "-x", "--readmit-json=record.json")
@@ -59,6 +60,7 @@ def test_the_first_failure_under_x_exits_1_with_workers_too(project) -> None:
     assert (made["blocked"], made["exit_code"]) == (True, 1)
 
 
+@pytest.mark.slow
 def test_a_selection_with_workers_is_counted(project) -> None:
     project.suite(
         "- moved: {tags: [nightly], columns: [age, bmi], far: [age],\n"
@@ -80,6 +82,7 @@ def as_a_worker(project, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     monkeypatch.setenv("PYTEST_PLUGINS", "hurried")
 
 
+@pytest.mark.slow
 def test_a_branch_that_moves_while_workers_start_is_read_where_it_stood(project, monkeypatch) -> None:
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(project.path))
     subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
