@@ -180,7 +180,8 @@ case "$1" in login) cat > "{log}.stdin" ;; inspect) echo "exporter@sha256:local"
         runner.environ["GITHUB_SHA"] = "c" * 40
         runner.known |= {"matrix.name": "exporter", "matrix.file": "Dockerfile", "matrix.context": "."}
         runner.known |= {"github.ref": "refs/heads/main", "github.event_name": "push"}
-        runner.known |= {"vars.IMAGE_REGISTRY": "registry.example/hospital", "secrets.REGISTRY_USERNAME": "ada"}
+        runner.known |= {"vars.IMAGE_REGISTRY": "registry.example/hospital"}
+        runner.known |= {"secrets.REGISTRY_USERNAME": "ada"}
         runner.known |= {"secrets.REGISTRY_TOKEN": self.SECRET, **known}
         return runner, runner.job(steps.PIPELINE, "images")
 
