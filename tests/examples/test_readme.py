@@ -86,6 +86,8 @@ def run(command: list[str], folder: Path) -> tuple[int, str]:
     environ["PATH"] = f"{own}{os.pathsep}{environ['PATH']}"
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST", "CI", "GITHUB_ACTIONS"):
         environ.pop(name, None)
+    for name in [name for name in environ if name.startswith("MLFLOW_")]:  # of tests in this process
+        del environ[name]
     program = shutil.which(command[0], path=environ["PATH"])
     assert program, f"{command[0]} is not installed"
     done = subprocess.run(
