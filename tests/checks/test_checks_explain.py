@@ -13,6 +13,8 @@ from pytest_readmit.data.source import SourceSpec, open_dataset
 from pytest_readmit.rule import Policy, decide
 from readmit_checks import explain
 
+pytestmark = pytest.mark.slow
+
 METRICS: tuple[explain.Metric, ...] = ("roc_auc", "log_loss")
 DEMO = Roles(
     target="readmitted_30d",

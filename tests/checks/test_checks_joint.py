@@ -6,6 +6,8 @@ import pytest
 
 from pytest_readmit import SuiteError
 
+pytestmark = pytest.mark.slow
+
 
 def pair(
     rows: int = 1500, rho: float = 0.6, flip: bool = False, seed: int = 0

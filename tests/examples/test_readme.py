@@ -145,7 +145,11 @@ def folder(tmp_path: Path) -> Path:
     return project
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[] if page == README else pytest.mark.slow) for page in PAGES],
+    ids=[name_of(page) for page in PAGES],
+)
 def test_a_page_runs_from_top_to_bottom(page: Path, folder: Path) -> None:
     play(page, [block for block in blocks(page) if not block.needs], folder)
 

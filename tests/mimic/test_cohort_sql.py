@@ -19,6 +19,8 @@ from pytest_readmit.mimic.charlson import ranges
 from pytest_readmit.mimic.tables import write_tables
 from pytest_readmit.mimic.training import FEATURES
 
+pytestmark = pytest.mark.slow
+
 pd = pytest.importorskip("pandas")
 
 SHARED = Path(os.environ.get("READMIT_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -23,6 +23,8 @@ from pytest_readmit.mimic.training import (
     train,
 )
 
+pytestmark = pytest.mark.slow
+
 pd = pytest.importorskip("pandas")
 
 SUITE = """\

@@ -12,6 +12,8 @@ from pytest_readmit.stats.inputs import Basis, Inputs, Levels, Numbers, levels, 
 from pytest_readmit.stats.measure import level
 from pytest_readmit.stats.rare import Values
 
+pytestmark = pytest.mark.slow
+
 
 def normals(n: int, m: int, shift: float = 0.0, *, columns: int = 4, seed: int = 0) -> Inputs:
     random = np.random.default_rng(seed)
