@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_readmit.calibrate.rates import calibrate, calibrate_suite
+    from pytest_readmit.calibrate.rates import calibrate
     from pytest_readmit.calibrate.results import Calibration, GateRate
 
-__all__ = ["Calibration", "GateRate", "calibrate", "calibrate_suite"]
+__all__ = ["Calibration", "GateRate", "calibrate"]
 
 
 def __getattr__(name: str) -> Any:

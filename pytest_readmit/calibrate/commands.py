@@ -74,10 +74,10 @@ def _calibrate(options: argparse.Namespace) -> Lines:
 
 
 def _calibrated(options: argparse.Namespace) -> "Calibration":
-    from pytest_readmit.calibrate.rates import calibrate_suite
+    from pytest_readmit.calibrate.rates import calibrate
 
     try:
-        return calibrate_suite(
+        return calibrate(
             options.suite,
             replicates=options.replicates,
             seed=options.seed,

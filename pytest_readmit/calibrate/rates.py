@@ -46,41 +46,6 @@ def calibrate(
     skip: Collection[str] = (),
     power: bool = True,
     progress: Progress | None = None,
-) -> list[GateRate]:
-    """Return the gates of `calibrate_suite`, in suite order; it takes the same arguments."""
-    found = calibrate_suite(
-        suite,
-        replicates=replicates,
-        seed=seed,
-        data=data,
-        variables=variables,
-        current_rows=current_rows,
-        models=models,
-        trust=trust,
-        check_modules=check_modules,
-        env=env,
-        skip=skip,
-        power=power,
-        progress=progress,
-    )
-    return list(found.gates)
-
-
-def calibrate_suite(
-    suite: str | os.PathLike[str],
-    *,
-    replicates: int = REPLICATES,
-    seed: int = 0,
-    data: Mapping[str, Any] | None = None,
-    variables: Mapping[str, str] | None = None,
-    current_rows: int | None = None,
-    models: Mapping[str, Any] | None = None,
-    trust: Sequence[str] = (),
-    check_modules: Sequence[str] = (),
-    env: Collection[str] = (),
-    skip: Collection[str] = (),
-    power: bool = True,
-    progress: Progress | None = None,
 ) -> Calibration:
     """
     Decide a suite's gates on windows drawn from its reference, in which nothing has changed.

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from pytest_readmit import SuiteError, run_suite
-from pytest_readmit.calibrate import Calibration, GateRate, calibrate, calibrate_suite
+from pytest_readmit.calibrate import Calibration, GateRate, calibrate
 from pytest_readmit.cli import main
 
 CODE = "import sys; from pytest_readmit.cli import main; sys.exit(main())"
@@ -187,7 +187,7 @@ def test_rows_that_where_leaves_out_are_never_drawn(suite: Suite) -> None:
         "data: {reference: {path: r.csv, where: x > 0}, current: c.csv}\n"
         "checks: [{out_of_range: {ranges: {x: [0, 9]}}}]\n"
     )
-    gate = calibrate(path, data=both(numbers, 1000), replicates=10, power=False)[0]
+    gate = calibrate(path, data=both(numbers, 1000), replicates=10, power=False).gates[0]
     assert (gate.passed, gate.rows_current) == (1, 1000)
 
 
@@ -212,7 +212,7 @@ def test_a_test_of_significance_alarms_at_its_level_and_an_interval_gate_hardly_
         "  - data_drift: {id: some, columns: [x], method: ks, max: 0.1}\n"
         "  - data_drift: {id: strict, columns: [x], method: ks, max: 0.02, inconclusive: block}\n"
     )
-    found = calibrate_suite(path, data=both(numbers, 300), replicates=150, power=False)
+    found = calibrate(path, data=both(numbers, 300), replicates=150, power=False)
     gates = by_id(list(found.gates))
     classic = gates["classic::x"]
     assert classic.false_alarm_interval is not None
@@ -233,7 +233,7 @@ def test_a_seed_gives_the_same_figures_and_another_one_others(suite: Suite) -> N
     data = both(numbers, 300)
 
     def run(seed: int) -> Calibration:
-        return calibrate_suite(path, data=data, replicates=5, seed=seed)
+        return calibrate(path, data=data, replicates=5, seed=seed)
 
     assert run(1) == run(1)
     assert run(1).gates[0].smallest_change != run(2).gates[0].smallest_change
@@ -242,17 +242,19 @@ def test_a_seed_gives_the_same_figures_and_another_one_others(suite: Suite) -> N
 def test_whole_patients_are_drawn_so_that_a_gate_needs_a_larger_change(suite: Suite) -> None:
     check = "checks: [{data_drift: {columns: [x], method: ks, p_value: 0.05}}]\n"
     data = both(of_patients, 1000)
-    rows = calibrate(suite(f"columns: {{id: patient}}\n{check}"), data=data, replicates=60, power=False)[0]
+    rows = calibrate(
+        suite(f"columns: {{id: patient}}\n{check}"), data=data, replicates=60, power=False
+    ).gates[0]
     patients = calibrate(
         suite(f"columns: {{patient: patient}}\n{check}"), data=data, replicates=60, power=False
-    )[0]
+    ).gates[0]
     assert rows.false_alarm is not None
     assert patients.false_alarm is not None
     # The test takes rows for independent, which those of a patient are not: only whole patients show it.
     assert rows.false_alarm < 0.15 < 0.2 < patients.false_alarm
     interval = "checks: [{data_drift: {columns: [x], method: ks, max: 0.1}}]\n"
     caught = [
-        calibrate(suite(f"columns: {{{role}: patient}}\n{interval}"), data=data, replicates=15)[0]
+        calibrate(suite(f"columns: {{{role}: patient}}\n{interval}"), data=data, replicates=15).gates[0]
         for role in ("id", "patient")
     ]
     assert caught[0].smallest_change is not None
@@ -262,7 +264,7 @@ def test_whole_patients_are_drawn_so_that_a_gate_needs_a_larger_change(suite: Su
 
 def test_a_small_current_is_split_from_the_reference_without_replacement(suite: Suite) -> None:
     path = suite("checks: [{data_drift: {columns: [x], method: ks, max: 0.1}}]\n")
-    found = calibrate_suite(path, data=both(numbers, 1000), replicates=3, current_rows=100, power=False)
+    found = calibrate(path, data=both(numbers, 1000), replicates=3, current_rows=100, power=False)
     assert not found.with_replacement
     assert (found.gates[0].rows_reference, found.gates[0].rows_current) == (900, 100)
 
@@ -283,7 +285,7 @@ def test_a_model_is_asked_once_and_its_scores_follow_their_rows(suite: Suite) ->
         "checks: [{performance: {metrics: {roc_auc: {min: 0.6}}}}]\n"
     )
     data = both(predictions, 800)
-    gate = calibrate(path, data=data, models={"challenger": Model()}, replicates=4)[0]
+    gate = calibrate(path, data=data, models={"challenger": Model()}, replicates=4).gates[0]
     assert gate.reason is None
     assert asked == [800]
     assert gate.unchanged == pytest.approx(
@@ -300,7 +302,7 @@ def test_the_limit_that_would_pass_is_told_and_passes_in_80_percent_of_windows(s
 
     def rate(limit: float) -> GateRate:
         path = suite(f"checks: [{{data_drift: {{columns: [x], method: ks, max: {limit}}}}}]\n")
-        return calibrate(path, data=data, replicates=40, power=False)[0]
+        return calibrate(path, data=data, replicates=40, power=False).gates[0]
 
     strict = rate(0.02)
     assert isinstance(strict.passable_limit, float)
@@ -338,7 +340,7 @@ def test_a_gate_with_too_few_events_is_undecided_at_any_limit(
 
 def test_the_figure_lies_in_its_interval_which_needs_windows_enough(suite: Suite) -> None:
     path = suite("checks: [{data_drift: {columns: [x], method: ks, max: 0.1}}]\n")
-    few, many = (calibrate(path, data=both(numbers, 500), replicates=count)[0] for count in (16, 30))
+    few, many = (calibrate(path, data=both(numbers, 500), replicates=count).gates[0] for count in (16, 30))
     assert few.smallest_change_interval is None
     assert many.smallest_change is not None
     assert many.smallest_change_interval is not None
@@ -370,7 +372,7 @@ def test_a_gate_that_fails_on_the_reference_itself_gets_no_figure(suite: Suite) 
         "columns: {target: died, positive_label: 1, score: risk}\n"
         "checks: [{performance: {metrics: {roc_auc: {min: 0.95}}}}]\n"
     )
-    gate = calibrate(path, data=both(predictions, 600), replicates=5)[0]
+    gate = calibrate(path, data=both(predictions, 600), replicates=5).gates[0]
     assert gate.false_alarm == 1
     assert gate.smallest_change is None
     assert gate.reason == "fails in most windows with nothing wrong"
@@ -380,7 +382,7 @@ def test_a_column_that_cannot_be_measured_is_an_error_in_every_window(suite: Sui
     path = suite("checks: [{data_drift: {columns: [x], method: ks, max: 0.1}}]\n")
     frame = numbers(np.random.default_rng(1), 200)
     frame.loc[:100, "x"] = np.inf
-    gate = calibrate(path, data={"reference": frame, "current": frame}, replicates=3)[0]
+    gate = calibrate(path, data={"reference": frame, "current": frame}, replicates=3).gates[0]
     assert (gate.error, gate.blocked, gate.false_alarm) == (1, 1, 0)
     assert gate.smallest_change is None
 
@@ -399,7 +401,9 @@ def test_a_true_change_of_the_figure_is_caught_in_about_80_percent_of_new_window
     suite: Suite, make: Callable[..., pd.DataFrame], roles: str, rule: str
 ) -> None:
     path = suite(f"columns: {roles}\nchecks: [{{data_drift: {{columns: [x], method: ks, {rule}}}}}]\n")
-    figures = [calibrate(path, data=both(make, 1500, seed), seed=seed, replicates=30)[0] for seed in range(3)]
+    figures = [
+        calibrate(path, data=both(make, 1500, seed), seed=seed, replicates=30).gates[0] for seed in range(3)
+    ]
     figure = float(np.mean([gate.smallest_change or np.nan for gate in figures]))
     rng = np.random.default_rng(7)
     runs = 100

@@ -99,7 +99,7 @@ def test_what_the_comments_say_is_what_windows_of_the_reference_show(tmp_path) -
         ]
         for check in ("data_drift", "target_drift")
     }
-    for gate in calibrate(suite, replicates=20):
+    for gate in calibrate(suite, replicates=20).gates:
         if gate.check in said:
             assert gate.smallest_change is not None
             assert min(abs(gate.smallest_change - figure) for figure in said[gate.check]) < 0.02, gate.id
